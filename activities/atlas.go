@@ -1,0 +1,185 @@
+// Package activities holds the steps of the procedures, one receiver for each system that is spoken to. Every method
+// either observes a state or ensures one: it reads, compares, and writes only the difference, so that it may be tried
+// again at any time.
+package activities
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// Atlas is the Atlas Admin API.
+type Atlas struct {
+	api    *admin.APIClient
+	leases leaseKeeper
+	pace   Pace
+}
+
+// NewAtlas makes the activities on Atlas. Every write asks leases first.
+func NewAtlas(api *admin.APIClient, leases leaseKeeper, pace Pace) *Atlas {
+	return &Atlas{api: api, leases: leases, pace: pace}
+}
+
+// leaseKeeper says whether a change still holds the lease under which it writes.
+type leaseKeeper interface {
+	checkLease(ctx context.Context, l Lease) error
+}
+
+// Lease names the run of the lease workflow under which a change writes.
+type Lease struct {
+	WorkflowID string `json:"workflowId"`
+	RunID      string `json:"runId"`
+}
+
+// Project is what Atlas shows of a project, as far as encryption at rest goes.
+type Project struct {
+	ID         string       `json:"id"`
+	Name       string       `json:"name"`
+	Encryption Encryption   `json:"encryption"`
+	Roles      []AccessRole `json:"roles,omitempty"`
+	Endpoints  []Endpoint   `json:"endpoints,omitempty"`
+	Clusters   []Cluster    `json:"clusters,omitempty"`
+	At         time.Time    `json:"at"`
+}
+
+// Encryption is a project's setting of encryption at rest with AWS KMS.
+type Encryption struct {
+	Enabled                  bool   `json:"enabled"`
+	Valid                    bool   `json:"valid"`
+	KeyID                    string `json:"keyId,omitempty"`
+	Region                   string `json:"region,omitempty"`
+	RoleID                   string `json:"roleId,omitempty"`
+	RequirePrivateNetworking bool   `json:"requirePrivateNetworking"`
+	// AccessKeyID is set in a project that still uses an IAM user's credentials.
+	AccessKeyID string `json:"accessKeyId,omitempty"`
+	// Other names another provider's key management that is enabled: Azure Key Vault or Google Cloud KMS.
+	Other string `json:"other,omitempty"`
+}
+
+// AccessRole is a cloud provider access role: Atlas's side of an IAM role.
+type AccessRole struct {
+	ID string `json:"id"`
+	// ARN is the IAM role it was authorized with; empty while it is pending.
+	ARN string `json:"arn,omitempty"`
+	// AtlasARN and ExternalID are what the IAM role's trust policy must admit.
+	AtlasARN   string   `json:"atlasArn"`
+	ExternalID string   `json:"externalId"`
+	Authorized bool     `json:"authorized"`
+	UsedBy     []string `json:"usedBy,omitempty"`
+}
+
+// Endpoint is a private endpoint for encryption at rest.
+type Endpoint struct {
+	ID     string             `json:"id"`
+	Region string             `json:"region"`
+	Status cmk.EndpointStatus `json:"status"`
+	Error  string             `json:"error,omitempty"`
+}
+
+// Cluster is what matters of a cluster.
+type Cluster struct {
+	Name     string `json:"name"`
+	State    string `json:"state"`
+	Provider string `json:"provider"`
+	Paused   bool   `json:"paused,omitempty"`
+	// Regions are those with nodes of any kind, in order.
+	Regions []string `json:"regions"`
+	// Clouds are the cloud providers of those nodes.
+	Clouds []string `json:"clouds"`
+	// Tiers are the instance sizes.
+	Tiers  []string `json:"tiers"`
+	DiskGB float64  `json:"diskGb,omitempty"`
+}
+
+// ProjectInput names a project.
+type ProjectInput struct {
+	ProjectID string `json:"projectId"`
+}
+
+// ReadProject reads all that preflight needs of a project.
+func (a *Atlas) ReadProject(ctx context.Context, in ProjectInput) (*Project, error) {
+	group, response, err := a.api.ProjectsApi.GetGroup(ctx, in.ProjectID).Execute()
+	if err != nil {
+		return nil, atlasError(err, response, "read project %s", in.ProjectID)
+	}
+	p := &Project{ID: in.ProjectID, Name: group.GetName(), At: time.Now().UTC()}
+	if p.Encryption, err = a.encryption(ctx, in.ProjectID); err != nil {
+		return nil, err
+	}
+	if p.Roles, err = a.accessRoles(ctx, in.ProjectID); err != nil {
+		return nil, err
+	}
+	if p.Endpoints, err = a.endpoints(ctx, in.ProjectID); err != nil {
+		return nil, err
+	}
+	if p.Clusters, err = a.clusters(ctx, in.ProjectID); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+const pageSize = 500
+
+// clusters lists all dedicated clusters of a project.
+func (a *Atlas) clusters(ctx context.Context, projectID string) ([]Cluster, error) {
+	var all []Cluster
+	for page := 1; ; page++ {
+		got, response, err := a.api.ClustersApi.ListClusters(ctx, projectID).ItemsPerPage(pageSize).PageNum(page).Execute()
+		if err != nil {
+			return nil, atlasError(err, response, "list the clusters of project %s", projectID)
+		}
+		for _, c := range got.GetResults() {
+			all = append(all, clusterOf(&c))
+		}
+		if len(got.GetResults()) < pageSize {
+			slices.SortFunc(all, func(x, y Cluster) int { return strings.Compare(x.Name, y.Name) })
+			return all, nil
+		}
+	}
+}
+
+func clusterOf(c *admin.ClusterDescription20240805) Cluster {
+	out := Cluster{Name: c.GetName(), State: c.GetStateName(), Provider: c.GetEncryptionAtRestProvider(), Paused: c.GetPaused()}
+	if out.Provider == "" {
+		out.Provider = cmk.ProviderNone
+	}
+	specs := c.GetReplicationSpecs()
+	// The effective specs are what runs; the others, what was asked for. Atlas leaves the former out at times.
+	if effective := c.GetEffectiveReplicationSpecs(); len(effective) > 0 {
+		specs = append(slices.Clone(effective), specs...)
+	}
+	for _, spec := range specs {
+		for _, region := range spec.GetRegionConfigs() {
+			out.addRegion(&region)
+		}
+	}
+	out.Regions, out.Clouds, out.Tiers = set(out.Regions), set(out.Clouds), set(out.Tiers)
+	return out
+}
+
+func (c *Cluster) addRegion(r *admin.CloudRegionConfig20240805) {
+	electable, analytics, readOnly := r.GetElectableSpecs(), r.GetAnalyticsSpecs(), r.GetReadOnlySpecs()
+	if electable.GetNodeCount()+analytics.GetNodeCount()+readOnly.GetNodeCount() == 0 {
+		return
+	}
+	c.Regions = append(c.Regions, r.GetRegionName())
+	c.Clouds = append(c.Clouds, r.GetProviderName())
+	for _, tier := range []string{electable.GetInstanceSize(), analytics.GetInstanceSize(), readOnly.GetInstanceSize()} {
+		if tier != "" {
+			c.Tiers = append(c.Tiers, tier)
+		}
+	}
+	c.DiskGB = max(c.DiskGB, electable.GetDiskSizeGB())
+}
+
+// set sorts values and drops repetitions.
+func set(values []string) []string {
+	slices.Sort(values)
+	return slices.Compact(values)
+}

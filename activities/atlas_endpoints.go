@@ -1,0 +1,176 @@
+package activities
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+	"go.temporal.io/sdk/activity"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// endpoints lists the project's private endpoints for encryption at rest, by region and id.
+func (a *Atlas) endpoints(ctx context.Context, projectID string) ([]Endpoint, error) {
+	var all []Endpoint
+	for page := 1; ; page++ {
+		got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.ListRestPrivateEndpoints(ctx, projectID, providerAWS).
+			ItemsPerPage(pageSize).PageNum(page).Execute()
+		if err != nil {
+			return nil, atlasError(err, response, "list the private endpoints of project %s", projectID)
+		}
+		for _, e := range got.GetResults() {
+			all = append(all, endpointOf(&e))
+		}
+		if len(got.GetResults()) < pageSize {
+			slices.SortFunc(all, func(x, y Endpoint) int {
+				return strings.Compare(x.Region+x.ID, y.Region+y.ID)
+			})
+			return all, nil
+		}
+	}
+}
+
+func endpointOf(e *admin.EARPrivateEndpoint) Endpoint {
+	return Endpoint{ID: e.GetId(), Region: e.GetRegionName(), Status: cmk.EndpointStatus(e.GetStatus()), Error: brief(e.GetErrorMessage())}
+}
+
+// EndpointsInput asks for a private endpoint in each region.
+type EndpointsInput struct {
+	Lease     Lease    `json:"lease"`
+	ProjectID string   `json:"projectId"`
+	Regions   []string `json:"regions"`
+}
+
+// EnsureEndpoints creates an endpoint in every region that has none, and returns those of the regions. An endpoint that
+// is there counts whatever its status; only while one is being deleted is the region's turn yet to come (NotReady).
+func (a *Atlas) EnsureEndpoints(ctx context.Context, in EndpointsInput) ([]Endpoint, error) {
+	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+		return nil, err
+	}
+	all, err := a.endpoints(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	var ours []Endpoint
+	var deleting string
+	for _, region := range in.Regions {
+		here := slices.DeleteFunc(slices.Clone(all), func(e Endpoint) bool { return e.Region != region })
+		standing := slices.DeleteFunc(slices.Clone(here), func(e Endpoint) bool { return e.Status == cmk.EndpointDeleting })
+		switch {
+		case len(standing) > 0:
+			ours = append(ours, standing...)
+		case len(here) > 0:
+			deleting = region
+		default:
+			made, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.CreateRestPrivateEndpoint(ctx, in.ProjectID, providerAWS,
+				&admin.EARPrivateEndpoint{RegionName: &region}).Execute()
+			if err != nil {
+				return nil, atlasError(err, response, "create a private endpoint in %s for project %s", region, in.ProjectID)
+			}
+			ours = append(ours, endpointOf(made))
+		}
+	}
+	if deleting != "" {
+		return nil, notReady(a.pace.Shortest, "the old private endpoint in %s is still being deleted", deleting)
+	}
+	return ours, nil
+}
+
+// ObserveEndpointsInput asks for the endpoints of some regions as soon as they differ from what was last seen.
+type ObserveEndpointsInput struct {
+	ProjectID string     `json:"projectId"`
+	Regions   []string   `json:"regions"`
+	LastSeen  []Endpoint `json:"lastSeen,omitempty"`
+	// Until is the deadline of the wait; zero means none.
+	Until time.Time `json:"until,omitzero"`
+	// Idle is true while only a person can move things on.
+	Idle bool `json:"idle,omitempty"`
+}
+
+// ObserveEndpoints returns the endpoints of the regions once they differ from LastSeen; until then it fails with
+// NotReady, to be tried again when the next look is due.
+func (a *Atlas) ObserveEndpoints(ctx context.Context, in ObserveEndpointsInput) ([]Endpoint, error) {
+	all, err := a.endpoints(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	seen := slices.DeleteFunc(all, func(e Endpoint) bool { return !slices.Contains(in.Regions, e.Region) })
+	if !slices.Equal(seen, in.LastSeen) {
+		return seen, nil
+	}
+	return nil, notReady(a.wait(ctx, in.Until, in.Idle), "the private endpoints have not changed")
+}
+
+// wait is the delay until the next look of the activity that runs under ctx.
+func (a *Atlas) wait(ctx context.Context, until time.Time, idle bool) time.Duration {
+	return a.pace.next(activity.GetInfo(ctx).ScheduledTime, until, time.Now(), idle)
+}
+
+// RemoveEndpointsInput asks for endpoints to be deleted.
+type RemoveEndpointsInput struct {
+	Lease     Lease    `json:"lease"`
+	ProjectID string   `json:"projectId"`
+	Regions   []string `json:"regions"`
+	// Except are endpoints that stood before the change: they stay.
+	Except []string `json:"except,omitempty"`
+	// Only, when given, are the endpoints meant.
+	Only []string `json:"only,omitempty"`
+	// Failed restricts the deletion to endpoints that have failed.
+	Failed bool `json:"failed,omitempty"`
+}
+
+// RemoveEndpoints deletes the endpoints of the regions that are meant, and is done when none of them is listed any
+// more. It never deletes one in a region where a cluster uses the key: that is ErrForeign. An endpoint that is being
+// provisioned cannot be deleted yet; Atlas says so, and it is tried again.
+func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) error {
+	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+		return err
+	}
+	all, err := a.endpoints(ctx, in.ProjectID)
+	if err != nil {
+		return err
+	}
+	meant := slices.DeleteFunc(all, func(e Endpoint) bool {
+		return !slices.Contains(in.Regions, e.Region) || slices.Contains(in.Except, e.ID) ||
+			len(in.Only) > 0 && !slices.Contains(in.Only, e.ID) || in.Failed && e.Status != cmk.EndpointFailed && e.Status != cmk.EndpointDeleting
+	})
+	if len(meant) == 0 {
+		return nil
+	}
+	if err := a.outOfUse(ctx, in.ProjectID, meant); err != nil {
+		return err
+	}
+	for _, e := range meant {
+		if e.Status == cmk.EndpointDeleting {
+			continue
+		}
+		response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.RequestPrivateEndpointDeletion(ctx, in.ProjectID, providerAWS, e.ID).Execute()
+		if err != nil && (response == nil || response.StatusCode != http.StatusNotFound) {
+			return atlasError(err, response, "delete private endpoint %s in %s", e.ID, e.Region)
+		}
+	}
+	return notReady(a.wait(ctx, time.Time{}, false), "%d private endpoints are being deleted", len(meant))
+}
+
+// outOfUse refuses the deletion of a live path that a cluster depends on.
+func (a *Atlas) outOfUse(ctx context.Context, projectID string, endpoints []Endpoint) error {
+	clusters, err := a.clusters(ctx, projectID)
+	if err != nil {
+		return err
+	}
+	for _, e := range endpoints {
+		if e.Status == cmk.EndpointFailed || e.Status == cmk.EndpointDeleting {
+			continue
+		}
+		for _, c := range clusters {
+			if c.Provider == cmk.ProviderAWS && slices.Contains(c.Regions, e.Region) {
+				return final(cmk.ErrForeign, "private endpoint %s in %s is not deleted: cluster %s reaches its key through it", e.ID, e.Region, c.Name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// VerifyInput says what the final look must find.
+type VerifyInput struct {
+	ProjectID string    `json:"projectId"`
+	KeyID     string    `json:"keyId"`
+	RoleID    string    `json:"roleId"`
+	Endpoints []string  `json:"endpoints"`
+	Clusters  []string  `json:"clusters,omitempty"`
+	Since     time.Time `json:"since"`
+	Until     time.Time `json:"until,omitzero"`
+}
+
+// alarms are the events that say that a node could not use its key.
+func alarms() []string {
+	return []string{"ENCRYPTION_AT_REST_KMS_NETWORK_ACCESS_DENIED", "ENCRYPTION_AT_REST_CONFIG_NO_LONGER_VALID"}
+}
+
+// VerifyProject looks at everything once more, and returns the state if it is what was asked for. If not it fails with
+// NotReady, which names what is missing, to be tried again until the wait's deadline.
+func (a *Atlas) VerifyProject(ctx context.Context, in VerifyInput) (*Encryption, error) {
+	now, err := a.encryption(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := a.endpoints(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	events, response, err := a.api.EventsApi.ListGroupEvents(ctx, in.ProjectID).EventType(alarms()).MinDate(in.Since).Execute()
+	if err != nil {
+		return nil, atlasError(err, response, "list the events of project %s", in.ProjectID)
+	}
+	missing := unmet(in, now, endpoints, clusters)
+	if n := len(events.GetResults()); n > 0 {
+		missing = append(missing, fmt.Sprintf("%d events since the start say that the key could not be used", n))
+	}
+	if len(missing) > 0 {
+		return nil, notReady(a.wait(ctx, in.Until, false), "not verified: %s", brief(strings.Join(missing, "; ")))
+	}
+	return &now, nil
+}
+
+func unmet(in VerifyInput, now Encryption, endpoints []Endpoint, clusters []Cluster) []string {
+	var missing []string
+	if !now.Enabled || !now.Valid || !now.RequirePrivateNetworking || now.KeyID != in.KeyID || now.RoleID != in.RoleID {
+		missing = append(missing, fmt.Sprintf("encryption at rest is enabled %t, valid %t, requires private networking %t, key %s, role %s",
+			now.Enabled, now.Valid, now.RequirePrivateNetworking, now.KeyID, now.RoleID))
+	}
+	for _, id := range in.Endpoints {
+		if !slices.ContainsFunc(endpoints, func(e Endpoint) bool { return e.ID == id && e.Status == cmk.EndpointActive }) {
+			missing = append(missing, "private endpoint "+id+" is not ACTIVE")
+		}
+	}
+	for _, name := range in.Clusters {
+		if !slices.ContainsFunc(clusters, func(c Cluster) bool {
+			return c.Name == name && c.Provider == cmk.ProviderAWS && c.State == cmk.ClusterIdle
+		}) {
+			missing = append(missing, "cluster "+name+" is not IDLE with provider AWS")
+		}
+	}
+	return missing
+}

@@ -1,0 +1,137 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// KMS is AWS Key Management Service.
+type KMS struct {
+	api kmsAPI
+}
+
+// kmsAPI is what we do in KMS, and all that we can do: there is nothing here that disables, deletes or moves a key.
+type kmsAPI interface {
+	DescribeKey(context.Context, *kms.DescribeKeyInput, ...func(*kms.Options)) (*kms.DescribeKeyOutput, error)
+	GetKeyPolicy(context.Context, *kms.GetKeyPolicyInput, ...func(*kms.Options)) (*kms.GetKeyPolicyOutput, error)
+	GetKeyRotationStatus(context.Context, *kms.GetKeyRotationStatusInput, ...func(*kms.Options)) (*kms.GetKeyRotationStatusOutput, error)
+}
+
+// NewKMS makes the activities on KMS.
+func NewKMS(api kmsAPI) *KMS { return &KMS{api: api} }
+
+// Key is what preflight sees of the key.
+type Key struct {
+	ARN     string    `json:"arn"`
+	ID      string    `json:"id"`
+	Region  string    `json:"region"`
+	State   string    `json:"state"`
+	Spec    string    `json:"spec"`
+	Usage   string    `json:"usage"`
+	Origin  string    `json:"origin"`
+	Manager string    `json:"manager"`
+	ValidTo time.Time `json:"validTo,omitzero"`
+	// Store is the custom key store that holds the key's material, if any.
+	Store       string `json:"store,omitempty"`
+	MultiRegion bool   `json:"multiRegion"`
+	// Rotated says whether the key is rotated automatically; nil when that could not be read.
+	Rotated *bool `json:"rotated,omitempty"`
+	// Replicas are the key in each of its regions, itself included.
+	Replicas []KeyReplica `json:"replicas"`
+}
+
+// KeyReplica is the key in one region, with that region's own state and policy.
+type KeyReplica struct {
+	Region string    `json:"region"`
+	ARN    string    `json:"arn"`
+	State  string    `json:"state"`
+	Policy KeyPolicy `json:"policy"`
+}
+
+// KeyInput names a key and the role that is to use it.
+type KeyInput struct {
+	Key    string `json:"key"`
+	Region string `json:"region"`
+	// RoleName is the IAM role whose access the key policies are read for.
+	RoleName string `json:"roleName"`
+}
+
+// ReadKey describes the key and each of its replicas, and reads what each one's policy says about the role.
+func (a *KMS) ReadKey(ctx context.Context, in KeyInput) (*Key, error) {
+	meta, err := a.describe(ctx, in.Key, cmk.Region(in.Region))
+	if err != nil {
+		return nil, err
+	}
+	key := &Key{
+		ARN: aws.ToString(meta.Arn), ID: aws.ToString(meta.KeyId), Region: in.Region, State: string(meta.KeyState), Spec: string(meta.KeySpec),
+		Usage: string(meta.KeyUsage), Origin: string(meta.Origin), Manager: string(meta.KeyManager), ValidTo: aws.ToTime(meta.ValidTo),
+		Store: aws.ToString(meta.CustomKeyStoreId), MultiRegion: aws.ToBool(meta.MultiRegion), Rotated: a.rotated(ctx, meta, cmk.Region(in.Region)),
+	}
+	for _, arn := range replicaARNs(meta) {
+		region, _ := cmk.ParseRegion(strings.Split(arn, ":")[3])
+		replica := KeyReplica{Region: string(region), ARN: arn, State: key.State}
+		if arn != key.ARN {
+			there, err := a.describe(ctx, arn, region)
+			if err != nil {
+				return nil, err
+			}
+			replica.State = string(there.KeyState)
+		}
+		replica.Policy = a.policy(ctx, arn, region, in.RoleName)
+		key.Replicas = append(key.Replicas, replica)
+	}
+	return key, nil
+}
+
+func (a *KMS) describe(ctx context.Context, key string, region cmk.Region) (*types.KeyMetadata, error) {
+	got, err := a.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &key}, in(region))
+	if err != nil {
+		return nil, awsError(err, "describe KMS key %s in %s", key, region)
+	}
+	return got.KeyMetadata, nil
+}
+
+// rotated says whether the key is rotated automatically, or nil when the worker may not know.
+func (a *KMS) rotated(ctx context.Context, meta *types.KeyMetadata, region cmk.Region) *bool {
+	got, err := a.api.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: meta.Arn}, in(region))
+	if err != nil {
+		return nil
+	}
+	return &got.KeyRotationEnabled
+}
+
+// policy reads what a replica's policy says about the role. That it cannot be read is not an error of the step: preflight
+// lists it among what it could not evaluate.
+func (a *KMS) policy(ctx context.Context, arn string, region cmk.Region, roleName string) KeyPolicy {
+	got, err := a.api.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &arn}, in(region))
+	if err != nil {
+		return KeyPolicy{Unread: brief(cause(err))}
+	}
+	return readKeyPolicy(aws.ToString(got.Policy), roleName)
+}
+
+// replicaARNs are the ARNs of the key in all its regions, in order.
+func replicaARNs(meta *types.KeyMetadata) []string {
+	arns := []string{aws.ToString(meta.Arn)}
+	if c := meta.MultiRegionConfiguration; c != nil {
+		arns = append(arns, aws.ToString(c.PrimaryKey.Arn))
+		for _, r := range c.ReplicaKeys {
+			arns = append(arns, aws.ToString(r.Arn))
+		}
+	}
+	slices.Sort(arns)
+	return slices.Compact(arns)
+}
+
+// in sends a request to a region.
+func in(region cmk.Region) func(*kms.Options) {
+	return func(o *kms.Options) { o.Region = region.AWS() }
+}

@@ -1,0 +1,11 @@
+package activities
+
+import "go.temporal.io/sdk/worker"
+
+// Register makes the activities known to a worker. Their names are those of the methods.
+func Register(r worker.ActivityRegistry, atlas *Atlas, iam *IAM, kms *KMS, temporal *Temporal) {
+	r.RegisterActivity(atlas)
+	r.RegisterActivity(iam)
+	r.RegisterActivity(kms)
+	r.RegisterActivity(temporal)
+}

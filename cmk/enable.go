@@ -1,0 +1,342 @@
+package cmk
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// EnableRequest is the input of EnableWithPrivateEndpoints.
+type EnableRequest struct {
+	// ProjectID is the Atlas project (group), 24 hexadecimal digits.
+	ProjectID string `json:"projectId"`
+	// Key is the KMS key: an ARN, an id, or an alias. An alias is resolved once, at preflight; what is sent to Atlas is
+	// the key's ARN.
+	Key string `json:"key"`
+	// KeyRegion is the region in which Key is looked up and which Atlas is told. It may be left out when Key is an ARN.
+	KeyRegion string `json:"keyRegion,omitempty"`
+	// Role is the IAM role through which Atlas uses the key. By default a role atlas-cmk-<projectId> is created.
+	Role RoleRequest `json:"role,omitzero"`
+	// Regions get a private endpoint each. By default every region in which the project's clusters have nodes.
+	Regions []string `json:"regions,omitempty"`
+	// Clusters are switched to the key, one by one, once the endpoints are ACTIVE and approved: "all" (default), "none",
+	// or a list of names.
+	Clusters ClusterSelection `json:"clusters,omitzero"`
+	// Parallel is how many clusters may be re-encrypting at once, 1 by default. With more, the cluster that covers the
+	// most regions goes first, alone.
+	Parallel int `json:"parallel,omitempty"`
+	// Approval is the policy by which endpoints are approved.
+	Approval ApprovalPolicy `json:"approval,omitzero"`
+	// PlanApproval asks for the plan to be approved before anything is written.
+	PlanApproval bool `json:"planApproval,omitempty"`
+	// OnFailure says what happens to what was done when the change fails or is cancelled before its first cluster is
+	// switched: "compensate" (default) takes it back, "stop" leaves it.
+	OnFailure OnFailure `json:"onFailure,omitempty"`
+	// Deadlines bound the waits.
+	Deadlines Deadlines `json:"deadlines,omitzero"`
+	// Requester is who asked; it can never approve.
+	Requester string `json:"requester,omitempty"`
+	// DryRun returns the plan and its findings, and writes nothing.
+	DryRun bool `json:"dryRun,omitempty"`
+}
+
+// RoleMode says what may be done to the IAM role.
+type RoleMode string
+
+// The modes of an IAM role.
+const (
+	// RoleCreate makes the role if it does not exist and edits our statements in it.
+	RoleCreate RoleMode = "create"
+	// RoleAdopt edits our statements in a role that must exist.
+	RoleAdopt RoleMode = "adopt"
+)
+
+// RoleRequest names the IAM role.
+type RoleRequest struct {
+	Mode RoleMode `json:"mode,omitempty"`
+	// Name is the role's name, without path. By default atlas-cmk-<projectId>.
+	Name string `json:"name,omitempty"`
+	// PermissionsBoundary is the ARN of the policy that bounds a role that is created.
+	PermissionsBoundary string `json:"permissionsBoundary,omitempty"`
+}
+
+// OnFailure is what happens to a change's work when it fails before its pivot.
+type OnFailure string
+
+// What can happen on failure.
+const (
+	Compensate OnFailure = "compensate"
+	Stop       OnFailure = "stop"
+)
+
+// ApprovalMode says which approvals a person or service must give for endpoints.
+type ApprovalMode string
+
+// The approval modes.
+const (
+	// ApproveUse: an endpoint counts only when it is ACTIVE and approved.
+	ApproveUse ApprovalMode = "use"
+	// ApproveCreate: each region is asked for before its endpoint is created.
+	ApproveCreate ApprovalMode = "create"
+	// ApproveProvider: Atlas's own status decides; a person is asked only while it is PENDING_ACCEPTANCE.
+	ApproveProvider ApprovalMode = "provider"
+)
+
+// ApprovalPolicy is who must approve what.
+type ApprovalPolicy struct {
+	Mode ApprovalMode `json:"mode,omitempty"`
+	// Approvers is how many distinct people must approve, 1 by default. The requester does not count.
+	Approvers int `json:"approvers,omitempty"`
+}
+
+// Deadlines bound the waits of a change. Each is counted from the moment its wait begins.
+type Deadlines struct {
+	// Propagation bounds the wait until IAM shows Atlas the role and its permissions; 10m by default.
+	Propagation Duration `json:"propagation,omitempty"`
+	// Endpoint bounds the wait for endpoints to become ACTIVE; 4h by default, since Atlas has taken more than three.
+	Endpoint Duration `json:"endpoint,omitempty"`
+	// Cluster bounds the re-encryption of one cluster, which re-syncs all its data; 72h by default.
+	Cluster Duration `json:"cluster,omitempty"`
+	// Approval bounds the wait for an approval; 168h by default.
+	Approval Duration `json:"approval,omitempty"`
+	// Verification bounds the final look; 30m by default.
+	Verification Duration `json:"verification,omitempty"`
+}
+
+// ClusterSelection selects clusters: all (its zero value), none, or some by name.
+type ClusterSelection struct {
+	None  bool
+	Names []string
+}
+
+// MarshalJSON writes "all", "none" or the list of names.
+func (c ClusterSelection) MarshalJSON() ([]byte, error) {
+	switch {
+	case c.None:
+		return []byte(`"none"`), nil
+	case len(c.Names) == 0:
+		return []byte(`"all"`), nil
+	}
+	return json.Marshal(c.Names)
+}
+
+// UnmarshalJSON reads "all", "none" or a list of names.
+func (c *ClusterSelection) UnmarshalJSON(b []byte) error {
+	*c = ClusterSelection{}
+	switch string(b) {
+	case `"all"`:
+		return nil
+	case `"none"`:
+		c.None = true
+		return nil
+	}
+	if err := json.Unmarshal(b, &c.Names); err != nil || len(c.Names) == 0 {
+		return &InvalidRequest{Problems: []Problem{{Field: "clusters", Value: string(b), Remedy: `give "all", "none", or a list of names`}}}
+	}
+	return nil
+}
+
+// Selects says whether the cluster of that name is selected.
+func (c ClusterSelection) Selects(name string) bool {
+	return !c.None && (len(c.Names) == 0 || slices.Contains(c.Names, name))
+}
+
+var (
+	projectIDForm    = regexp.MustCompile(`^[0-9a-f]{24}$`)
+	roleNameForm     = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
+	policyARNForm    = regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn):iam::([0-9]{12}|aws):policy/.+$`)
+	clusterNameForm  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-]*$`)
+	roleNameDefault  = "atlas-cmk-"
+	defaultDeadlines = Deadlines{
+		Propagation:  Duration(10 * time.Minute),
+		Endpoint:     Duration(4 * time.Hour),
+		Cluster:      Duration(72 * time.Hour),
+		Approval:     Duration(168 * time.Hour),
+		Verification: Duration(30 * time.Minute),
+	}
+)
+
+const (
+	maxParallel  = 50
+	maxRegions   = 40
+	maxApprovers = 5
+)
+
+// DecodeEnable reads, completes and validates a request. What is left out is filled in with its default, regions are
+// normalised to Atlas's spelling and put in order. The error, an *InvalidRequest, names every problem at once.
+func DecodeEnable(data []byte) (EnableRequest, error) {
+	var r EnableRequest
+	if err := decode(data, &r); err != nil {
+		return EnableRequest{}, err
+	}
+	r.complete()
+	if err := r.validate(); err != nil {
+		return EnableRequest{}, err
+	}
+	return r, nil
+}
+
+func (r *EnableRequest) complete() {
+	if key, err := ParseKey(r.Key); err == nil && r.KeyRegion == "" {
+		r.KeyRegion = string(key.Region)
+	}
+	if region, ok := ParseRegion(r.KeyRegion); ok {
+		r.KeyRegion = string(region)
+	}
+	for i, s := range r.Regions {
+		if region, ok := ParseRegion(s); ok {
+			r.Regions[i] = string(region)
+		}
+	}
+	slices.Sort(r.Regions)
+	slices.Sort(r.Clusters.Names)
+	if r.Role.Mode == "" {
+		r.Role.Mode = RoleCreate
+	}
+	if r.Role.Name == "" && r.Role.Mode == RoleCreate {
+		r.Role.Name = roleNameDefault + r.ProjectID
+	}
+	if r.Parallel == 0 {
+		r.Parallel = 1
+	}
+	if r.Approval.Mode == "" {
+		r.Approval.Mode = ApproveUse
+	}
+	if r.Approval.Approvers == 0 {
+		r.Approval.Approvers = 1
+	}
+	if r.OnFailure == "" {
+		r.OnFailure = Compensate
+	}
+	r.Deadlines.complete()
+}
+
+func (d *Deadlines) complete() {
+	for _, f := range []struct {
+		field *Duration
+		value Duration
+	}{
+		{&d.Propagation, defaultDeadlines.Propagation},
+		{&d.Endpoint, defaultDeadlines.Endpoint},
+		{&d.Cluster, defaultDeadlines.Cluster},
+		{&d.Approval, defaultDeadlines.Approval},
+		{&d.Verification, defaultDeadlines.Verification},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+}
+
+func (r *EnableRequest) validate() error {
+	var p problems
+	validateProjectID(&p, r.ProjectID)
+	if r.Key == "" {
+		p.add("key", "", "is missing: name the KMS key by ARN, id or alias")
+	} else if key, err := ParseKey(r.Key); err != nil {
+		p.add("key", r.Key, "%s", err)
+	} else if key.Region != "" && string(key.Region) != r.KeyRegion {
+		p.add("keyRegion", r.KeyRegion, "is not the region of the key's ARN, %s: leave it out, or name the replica there", key.Region)
+	}
+	if r.KeyRegion == "" {
+		p.add("keyRegion", "", "is missing: a key given by id or alias needs the region to look it up in")
+	} else if _, ok := ParseRegion(r.KeyRegion); !ok {
+		p.add("keyRegion", r.KeyRegion, "give an AWS region, such as US_EAST_1 or us-east-1")
+	}
+	r.Role.validate(&p)
+	validateRegions(&p, r.Regions)
+	for _, name := range r.Clusters.Names {
+		if !clusterNameForm.MatchString(name) {
+			p.add("clusters", name, "is not the name of a cluster: letters, digits and hyphens, not starting with a hyphen")
+		}
+	}
+	if dup := duplicate(r.Clusters.Names); dup != "" {
+		p.add("clusters", dup, "is named twice")
+	}
+	if r.Parallel < 1 || r.Parallel > maxParallel {
+		p.add("parallel", strconv.Itoa(r.Parallel), "give a number from 1 to %d", maxParallel)
+	}
+	r.Approval.validate(&p)
+	if r.OnFailure != Compensate && r.OnFailure != Stop {
+		p.add("onFailure", string(r.OnFailure), `give "compensate" or "stop"`)
+	}
+	r.Deadlines.validate(&p)
+	return p.err()
+}
+
+func (r RoleRequest) validate(p *problems) {
+	if r.Mode != RoleCreate && r.Mode != RoleAdopt {
+		p.add("role.mode", string(r.Mode), `give "create" or "adopt"`)
+	}
+	if r.Name == "" {
+		p.add("role.name", "", "is missing: name the IAM role to adopt")
+	} else if !roleNameForm.MatchString(r.Name) {
+		p.add("role.name", r.Name, "is not the name of an IAM role: give up to 64 letters, digits and +=,.@_-, without its path or ARN")
+	}
+	if r.PermissionsBoundary != "" {
+		if !policyARNForm.MatchString(r.PermissionsBoundary) {
+			p.add("role.permissionsBoundary", r.PermissionsBoundary, "give the ARN of an IAM policy")
+		}
+		if r.Mode == RoleAdopt {
+			p.add("role.permissionsBoundary", r.PermissionsBoundary, "belongs to a role that is created: leave it out when adopting one")
+		}
+	}
+}
+
+func (a ApprovalPolicy) validate(p *problems) {
+	switch a.Mode {
+	case ApproveUse, ApproveCreate, ApproveProvider:
+	default:
+		p.add("approval.mode", string(a.Mode), `give "use", "create" or "provider"`)
+	}
+	if a.Approvers < 1 || a.Approvers > maxApprovers {
+		p.add("approval.approvers", strconv.Itoa(a.Approvers), "give a number from 1 to %d", maxApprovers)
+	}
+}
+
+func (d Deadlines) validate(p *problems) {
+	for _, f := range []struct {
+		name  string
+		value Duration
+	}{
+		{"propagation", d.Propagation}, {"endpoint", d.Endpoint}, {"cluster", d.Cluster}, {"approval", d.Approval}, {"verification", d.Verification},
+	} {
+		if f.value < Duration(time.Second) {
+			p.add("deadlines."+f.name, f.value.String(), "give at least 1s")
+		}
+	}
+}
+
+func validateProjectID(p *problems, id string) {
+	if id == "" {
+		p.add("projectId", "", "is missing: give the id of the Atlas project, 24 hexadecimal digits")
+	} else if !projectIDForm.MatchString(id) {
+		p.add("projectId", id, "is not the id of an Atlas project: give 24 lower-case hexadecimal digits")
+	}
+}
+
+func validateRegions(p *problems, regions []string) {
+	for _, s := range regions {
+		if _, ok := ParseRegion(s); !ok {
+			p.add("regions", s, "give AWS regions, such as US_EAST_1 or us-east-1")
+		}
+	}
+	if dup := duplicate(regions); dup != "" {
+		p.add("regions", dup, "is named twice")
+	}
+	if len(regions) > maxRegions {
+		p.add("regions", strconv.Itoa(len(regions)), "name at most %d regions", maxRegions)
+	}
+}
+
+// duplicate is the first value that stands twice in a sorted list, or empty.
+func duplicate(sorted []string) string {
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i] == sorted[i-1] {
+			return sorted[i]
+		}
+	}
+	return ""
+}

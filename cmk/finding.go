@@ -1,0 +1,104 @@
+package cmk
+
+// Severity ranks a finding.
+type Severity string
+
+// The severities. An error ends a change before it writes anything.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+	SeverityInfo    Severity = "info"
+)
+
+// FindingCode is the stable name of a finding.
+type FindingCode string
+
+// Finding is something that preflight found out, with what to do about it.
+type Finding struct {
+	Code     FindingCode `json:"code"`
+	Severity Severity    `json:"severity"`
+	// Object is what it is about: a cluster, a region, a key ARN, a role.
+	Object string `json:"object,omitempty"`
+	// Detail says what was found; Remedy what to do.
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Findings of preflight.
+const (
+	FindingEnabledWithCredentials FindingCode = "ENABLED_WITH_CREDENTIALS"
+	FindingEnabledWithOtherKey    FindingCode = "ENABLED_WITH_OTHER_KEY"
+	FindingEnabledWithOtherRole   FindingCode = "ENABLED_WITH_OTHER_ROLE"
+	FindingSettingsInvalid        FindingCode = "SETTINGS_INVALID"
+	FindingOtherProvider          FindingCode = "OTHER_PROVIDER_ENABLED"
+
+	FindingKeyNotEncrypting   FindingCode = "KEY_NOT_FOR_ENCRYPTION"
+	FindingKeyNotEnabled      FindingCode = "KEY_NOT_ENABLED"
+	FindingKeyAWSManaged      FindingCode = "KEY_AWS_MANAGED"
+	FindingKeyExpires         FindingCode = "KEY_MATERIAL_EXPIRES"
+	FindingKeyCustomStore     FindingCode = "KEY_IN_CUSTOM_STORE"
+	FindingKeyNotRotated      FindingCode = "KEY_NOT_ROTATED"
+	FindingKeySingleRegion    FindingCode = "KEY_SINGLE_REGION"
+	FindingReplicaMissing     FindingCode = "REPLICA_MISSING"
+	FindingReplicaNotEnabled  FindingCode = "REPLICA_NOT_ENABLED"
+	FindingKeyPolicyNoAccess  FindingCode = "KEY_POLICY_NO_ACCESS"
+	FindingKeyPolicyDeny      FindingCode = "KEY_POLICY_DENY"
+	FindingKeyPolicyCondition FindingCode = "KEY_POLICY_CONDITION"
+	FindingKeyPolicyUnread    FindingCode = "KEY_POLICY_UNREAD"
+
+	FindingRoleMissing         FindingCode = "ROLE_MISSING"
+	FindingRoleBoundary        FindingCode = "ROLE_BOUNDARY"
+	FindingTrustTooLong        FindingCode = "TRUST_POLICY_TOO_LONG"
+	FindingPendingRolesUnknown FindingCode = "PENDING_ROLES_UNKNOWN"
+
+	FindingClusterMissing      FindingCode = "CLUSTER_MISSING"
+	FindingClusterNotOnAWS     FindingCode = "CLUSTER_NOT_ON_AWS"
+	FindingClusterTooSmall     FindingCode = "CLUSTER_TIER_TOO_SMALL"
+	FindingClusterPaused       FindingCode = "CLUSTER_PAUSED"
+	FindingClusterNotIdle      FindingCode = "CLUSTER_NOT_IDLE"
+	FindingClusterOtherKMS     FindingCode = "CLUSTER_OTHER_PROVIDER"
+	FindingClusterUncovered    FindingCode = "CLUSTER_REGION_UNCOVERED"
+	FindingRegionUncovered     FindingCode = "REGION_UNCOVERED"
+	FindingClusterReencrypts   FindingCode = "CLUSTER_REENCRYPTS"
+	FindingEndpointExists      FindingCode = "ENDPOINT_EXISTS"
+	FindingEndpointStuck       FindingCode = "ENDPOINT_NOT_READY"
+	FindingNetworkingNoPath    FindingCode = "NETWORKING_WITHOUT_ENDPOINTS"
+	FindingWindow              FindingCode = "WINDOW"
+	FindingNothingToDo         FindingCode = "NOTHING_TO_DO"
+	FindingNotEvaluated        FindingCode = "NOT_EVALUATED"
+	FindingSnapshotsBeforeCMK  FindingCode = "SNAPSHOTS_BEFORE_CMK"
+	FindingBackupCompliance    FindingCode = "BACKUP_COMPLIANCE"
+	FindingNoRegions           FindingCode = "NO_REGIONS"
+	FindingNoCancelledClusters FindingCode = "NO_CLUSTERS"
+)
+
+// Step is one thing that a plan will do, or finds done.
+type Step struct {
+	// Action in words: "create IAM role", "private endpoint".
+	Action string `json:"action"`
+	Object string `json:"object,omitempty"`
+	// Exists is true when the step will find nothing to write.
+	Exists bool `json:"exists"`
+	// Irreversible says what cannot be taken back, if anything.
+	Irreversible string `json:"irreversible,omitempty"`
+	// Exposure says what is at risk while the step runs, if anything.
+	Exposure string `json:"exposure,omitempty"`
+}
+
+// Plan is what a change will do, in order.
+type Plan struct {
+	// Hash identifies the plan: an approval of a plan is an approval of this hash.
+	Hash  string `json:"hash"`
+	Steps []Step `json:"steps"`
+}
+
+// Writes counts the steps that will write.
+func (p Plan) Writes() int {
+	n := 0
+	for _, s := range p.Steps {
+		if !s.Exists {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,51 @@
+package cmk
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Problem is one thing wrong with what someone sent: the field, the value it has, and what to write instead.
+type Problem struct {
+	Field  string `json:"field"`
+	Value  string `json:"value,omitempty"`
+	Remedy string `json:"remedy"`
+}
+
+func (p Problem) String() string {
+	if p.Value == "" {
+		return fmt.Sprintf("%s: %s", p.Field, p.Remedy)
+	}
+	return fmt.Sprintf("%s %q: %s", p.Field, p.Value, p.Remedy)
+}
+
+// InvalidRequest says everything that is wrong with a request at once.
+type InvalidRequest struct {
+	Problems []Problem
+}
+
+func (e *InvalidRequest) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// problems collects what is wrong while a request is validated.
+type problems []Problem
+
+func (p *problems) add(field, value, remedy string, args ...any) {
+	const longest = 200
+	if len(value) > longest {
+		value = value[:longest] + "…"
+	}
+	*p = append(*p, Problem{Field: field, Value: value, Remedy: fmt.Sprintf(remedy, args...)})
+}
+
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &InvalidRequest{Problems: p}
+}

@@ -1,0 +1,118 @@
+// Package cmk is the contract of atlas-cmk: the names, requests, results, signals, statuses and findings that cross its
+// boundary, as plain JSON. It imports neither Temporal nor a cloud SDK, so that any Go program may use it; any other
+// language needs only the JSON.
+package cmk
+
+// TaskQueue is the task queue that the worker serves.
+const TaskQueue = "atlas-cmk"
+
+// Workflow types.
+const (
+	// EnableWithPrivateEndpoints turns on encryption at rest with a customer-managed key, reached over private
+	// endpoints, for a project and its clusters.
+	EnableWithPrivateEndpoints = "EnableWithPrivateEndpoints"
+	// LeaseWorkflow is the lease that every change of a project holds while it may write. It is started by changes
+	// alone, never by hand.
+	LeaseWorkflow = "Lease"
+)
+
+// WorkflowID is the recommended workflow id of a change of a project. Any id works: what keeps two changes of one
+// project apart is the lease, not the id.
+func WorkflowID(projectID string) string { return "cmk-" + projectID }
+
+// LeaseID is the workflow id of the lease on a project.
+func LeaseID(projectID string) string { return "cmk-lease-" + projectID }
+
+// RoleLeaseID is the workflow id of the lease on an IAM role's documents, which all projects that share it edit.
+func RoleLeaseID(roleARN string) string { return "cmk-lease-" + roleARN }
+
+// QueryStatus is the query that answers with a Status, of an open run and of a closed one.
+const QueryStatus = "status"
+
+// Signals; each is also an update of the same name, which answers whether the decision was taken.
+const (
+	SignalApprove         = "approve"
+	SignalReject          = "reject"
+	SignalApproveEndpoint = "approve-endpoint"
+	SignalRejectEndpoint  = "reject-endpoint"
+	SignalRetry           = "retry"
+	SignalSkip            = "skip"
+	SignalAbort           = "abort"
+)
+
+// Search attributes, all of type Keyword.
+const (
+	SearchAttributeProjectID = "AtlasProjectId"
+	SearchAttributePhase     = "CmkPhase"
+	SearchAttributeAwaiting  = "CmkAwaiting"
+)
+
+// SearchAttributes lists the search attributes that a Temporal namespace must know before a worker can serve it.
+func SearchAttributes() []string {
+	return []string{SearchAttributeProjectID, SearchAttributePhase, SearchAttributeAwaiting}
+}
+
+// Phase is where a change stands. It is the value of the search attribute CmkPhase.
+type Phase string
+
+// The phases, in the order in which an enable passes them.
+const (
+	PhasePreflight    Phase = "preflight"
+	PhasePlanApproval Phase = "plan-approval"
+	PhaseRole         Phase = "role"
+	PhaseEncryption   Phase = "encryption"
+	PhaseNetworking   Phase = "networking"
+	PhaseEndpoints    Phase = "endpoints"
+	PhaseClusters     Phase = "clusters"
+	PhaseVerification Phase = "verification"
+	PhaseCompensation Phase = "compensation"
+	// PhaseDone: the change is complete and verified. PhasePlanned: a dry run returned its plan.
+	PhaseDone    Phase = "done"
+	PhasePlanned Phase = "planned"
+	// PhaseRefused: nothing was written. PhaseCompensated: everything written was taken back. PhaseStopped: the change
+	// ended part-way in a state that its report names.
+	PhaseRefused     Phase = "refused"
+	PhaseCompensated Phase = "compensated"
+	PhaseStopped     Phase = "stopped"
+)
+
+// Awaiting is what a change waits for. It is the value of the search attribute CmkAwaiting.
+type Awaiting string
+
+// What a change can wait for.
+const (
+	AwaitingNothing          Awaiting = "nothing"
+	AwaitingPlanApproval     Awaiting = "plan-approval"
+	AwaitingEndpointApproval Awaiting = "endpoint-approval"
+	AwaitingEndpoint         Awaiting = "endpoint"
+	AwaitingCluster          Awaiting = "cluster"
+	AwaitingDecision         Awaiting = "decision"
+)
+
+// Providers of encryption at rest, as Atlas reports them of a cluster.
+const (
+	ProviderNone = "NONE"
+	ProviderAWS  = "AWS"
+)
+
+// EndpointStatus is Atlas's own status of a private endpoint.
+type EndpointStatus string
+
+// The six statuses of a private endpoint.
+const (
+	EndpointInitiating        EndpointStatus = "INITIATING"
+	EndpointPendingAcceptance EndpointStatus = "PENDING_ACCEPTANCE"
+	EndpointActive            EndpointStatus = "ACTIVE"
+	EndpointFailed            EndpointStatus = "FAILED"
+	EndpointPendingRecreation EndpointStatus = "PENDING_RECREATION"
+	EndpointDeleting          EndpointStatus = "DELETING"
+)
+
+// States of a cluster, as Atlas reports them.
+const (
+	ClusterIdle      = "IDLE"
+	ClusterCreating  = "CREATING"
+	ClusterUpdating  = "UPDATING"
+	ClusterDeleting  = "DELETING"
+	ClusterRepairing = "REPAIRING"
+)

@@ -1,0 +1,101 @@
+package cmk
+
+import "time"
+
+// Status answers the query "status": where a change stands, of an open run and of a closed one.
+type Status struct {
+	Workflow  string     `json:"workflow"`
+	ProjectID string     `json:"projectId"`
+	Requester string     `json:"requester,omitempty"`
+	Phase     Phase      `json:"phase"`
+	Started   time.Time  `json:"started"`
+	Ended     *time.Time `json:"ended,omitempty"`
+	// Awaiting lists what the change waits for; empty while it works.
+	Awaiting  []Wait           `json:"awaiting,omitempty"`
+	Plan      *Plan            `json:"plan,omitempty"`
+	Findings  []Finding        `json:"findings,omitempty"`
+	Endpoints []EndpointReport `json:"endpoints,omitempty"`
+	Clusters  []ClusterReport  `json:"clusters,omitempty"`
+	Writes    []Write          `json:"writes,omitempty"`
+	// Approvals are the votes on the plan; those on endpoints stand with them.
+	Approvals []Vote `json:"approvals,omitempty"`
+	// Refusals are the last decisions that were not taken, at most 50.
+	Refusals []Refusal `json:"refusals,omitempty"`
+	// Problem is what ended or stopped the change.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Wait is one thing that a change waits for, and what moves it on.
+type Wait struct {
+	For  Awaiting `json:"for"`
+	What string   `json:"what"`
+	// Step names the step that a person is asked about, when For is "decision".
+	Step   string    `json:"step,omitempty"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"`
+	Signal string    `json:"signal,omitempty"`
+	// Example is a payload for Signal that would move the change on.
+	Example string `json:"example,omitempty"`
+}
+
+// EndpointReport is one region's private endpoint and its approval.
+type EndpointReport struct {
+	Region       string         `json:"region"`
+	ID           string         `json:"id,omitempty"`
+	Status       EndpointStatus `json:"status,omitempty"`
+	ErrorMessage string         `json:"errorMessage,omitempty"`
+	Since        time.Time      `json:"since,omitzero"`
+	Approval     ApprovalState  `json:"approval"`
+	Votes        []Vote         `json:"votes,omitempty"`
+}
+
+// ClusterReport is one selected cluster.
+type ClusterReport struct {
+	Name     string    `json:"name"`
+	Regions  []string  `json:"regions"`
+	Provider string    `json:"provider"`
+	State    string    `json:"state"`
+	Since    time.Time `json:"since,omitzero"`
+	Done     bool      `json:"done"`
+	Skipped  bool      `json:"skipped,omitempty"`
+}
+
+// Write is one change that was made in Atlas or AWS.
+type Write struct {
+	At        time.Time `json:"at"`
+	System    string    `json:"system"`
+	Operation string    `json:"operation"`
+	Object    string    `json:"object"`
+	// Undo is true of a write that took back an earlier one.
+	Undo bool `json:"undo,omitempty"`
+}
+
+// Systems that are written to.
+const (
+	SystemAtlas = "Atlas"
+	SystemIAM   = "IAM"
+	SystemKMS   = "KMS"
+)
+
+// Report is the result of a change, and stands in the details of the error of one that did not complete.
+type Report struct {
+	Status
+	// Verified is true when the final look found the state that was asked for.
+	Verified bool `json:"verified"`
+	// Final is the project as it was last seen.
+	Final *FinalState `json:"final,omitempty"`
+	// Keep lists what must be kept for as long as anything still needs it.
+	Keep []string `json:"keep,omitempty"`
+}
+
+// FinalState is what the verification saw.
+type FinalState struct {
+	Enabled                  bool   `json:"enabled"`
+	Valid                    bool   `json:"valid"`
+	RequirePrivateNetworking bool   `json:"requirePrivateNetworking"`
+	Key                      string `json:"key,omitempty"`
+	KeyRegion                string `json:"keyRegion,omitempty"`
+	// RoleID is Atlas's cloud provider access role, RoleARN the IAM role behind it.
+	RoleID  string `json:"roleId,omitempty"`
+	RoleARN string `json:"roleArn,omitempty"`
+}

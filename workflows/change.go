@@ -1,0 +1,267 @@
+package workflows
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// change is one run that may write: its status, its lease, its approvals, and how to take back what it did.
+type change struct {
+	status    cmk.Status
+	onFailure cmk.OnFailure
+	lease     *lease
+	approvals *approvals
+	saga      saga
+	// pivoted is true once there is no way back.
+	pivoted bool
+	// chosen is what people said of steps that cannot go on, by step: retry, skip or abort.
+	chosen map[string]string
+	final  *cmk.FinalState
+	keep   []string
+	// upserted is what the search attributes were last set to.
+	upserted [2]string
+	// describe completes the status with what the procedure knows.
+	describe func(*cmk.Status)
+}
+
+func newChange(ctx workflow.Context, workflowType, projectID, requester string, policy cmk.ApprovalPolicy, onFailure cmk.OnFailure) *change {
+	return &change{
+		status: cmk.Status{
+			Workflow: workflowType, ProjectID: projectID, Requester: requester, Started: workflow.Now(ctx).UTC(), Phase: cmk.PhasePreflight,
+		},
+		onFailure: onFailure,
+		approvals: newApprovals(policy, requester),
+		chosen:    map[string]string{},
+		describe:  func(*cmk.Status) {},
+	}
+}
+
+// run carries out the steps of a change under the project's lease, and closes it: with its report, or with an error that
+// carries the report. A dry run takes no lease, since it writes nothing.
+func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Context) error) (*cmk.Report, error) {
+	if err := c.listen(ctx); err != nil {
+		return nil, err
+	}
+	c.enter(ctx, cmk.PhasePreflight)
+	if !dryRun {
+		var err error
+		if c.lease, err = acquire(ctx, cmk.LeaseID(c.status.ProjectID), false); err != nil {
+			return nil, c.close(ctx, cmk.PhaseRefused, err)
+		}
+	}
+	err := steps(ctx)
+	switch {
+	case err == nil && dryRun:
+		return c.report(), c.close(ctx, cmk.PhasePlanned, nil)
+	case err == nil:
+		_ = c.close(ctx, cmk.PhaseDone, nil)
+		return c.report(), nil
+	case len(c.status.Writes) == 0 && len(c.saga.undos) == 0:
+		return nil, c.close(ctx, cmk.PhaseRefused, err)
+	case c.pivoted || c.onFailure == cmk.Stop:
+		return nil, c.close(ctx, cmk.PhaseStopped, err)
+	}
+	return nil, c.close(ctx, c.compensate(ctx, err), err)
+}
+
+// compensate takes back what was done, last first, and says in which phase that leaves the change. What cannot be taken
+// back waits for a person.
+func (c *change) compensate(ctx workflow.Context, because error) cmk.Phase {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	c.status.Problem = reason(because)
+	c.enter(ctx, cmk.PhaseCompensation)
+	for _, u := range slices.Backward(c.saga.undos) {
+		for {
+			err := u.run(ctx)
+			if err == nil {
+				break
+			}
+			if errorType(err) == cmk.ErrLeaseLost {
+				return cmk.PhaseStopped
+			}
+			if c.askPerson(ctx, u.name, err, false) == cmk.SignalAbort {
+				return cmk.PhaseStopped
+			}
+		}
+	}
+	return cmk.PhaseCompensated
+}
+
+// close ends the change in a phase, and gives err its final form: with the report in its details.
+func (c *change) close(ctx workflow.Context, phase cmk.Phase, err error) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	ended := workflow.Now(ctx).UTC()
+	c.status.Ended = &ended
+	c.status.Awaiting = nil
+	if err != nil {
+		c.status.Problem = reason(err)
+	}
+	c.enter(ctx, phase)
+	if err == nil {
+		return nil
+	}
+	if errorType(err) == cmk.ErrProjectBusy {
+		return err
+	}
+	if temporal.IsCanceledError(err) {
+		c.status.Problem = "cancelled"
+		return temporal.NewCanceledError(c.report())
+	}
+	var cause *temporal.ApplicationError
+	errors.As(err, &cause)
+	return temporal.NewApplicationErrorWithOptions(c.summary(err), cmp.Or(errorType(err), "Failed"),
+		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{c.report()}})
+}
+
+// summary is one line for whoever sees only the error.
+func (c *change) summary(err error) string {
+	switch c.status.Phase {
+	case cmk.PhaseRefused:
+		return reason(err) + "; nothing was written"
+	case cmk.PhaseCompensated:
+		return reason(err) + "; everything that was written has been taken back"
+	}
+	return reason(err) + "; the change stopped part-way, its report says where"
+}
+
+// enter begins a phase.
+func (c *change) enter(ctx workflow.Context, phase cmk.Phase) {
+	c.status.Phase = phase
+	c.show(ctx)
+}
+
+// show brings what people see up to date: the run's current details, and the search attributes when they differ.
+func (c *change) show(ctx workflow.Context) {
+	status := c.snapshot()
+	workflow.SetCurrentDetails(ctx, details(status))
+	awaiting := cmk.AwaitingNothing
+	if len(status.Awaiting) > 0 {
+		awaiting = status.Awaiting[0].For
+	}
+	now := [2]string{string(status.Phase), string(awaiting)}
+	if now == c.upserted {
+		return
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, searchAttributes(c.status.ProjectID, now)...); err != nil {
+		workflow.GetLogger(ctx).Warn("search attributes not set", "error", err)
+		return
+	}
+	c.upserted = now
+}
+
+func searchAttributes(projectID string, phaseAndAwaiting [2]string) []temporal.SearchAttributeUpdate {
+	return []temporal.SearchAttributeUpdate{
+		temporal.NewSearchAttributeKeyKeyword(cmk.SearchAttributeProjectID).ValueSet(projectID),
+		temporal.NewSearchAttributeKeyKeyword(cmk.SearchAttributePhase).ValueSet(phaseAndAwaiting[0]),
+		temporal.NewSearchAttributeKeyKeyword(cmk.SearchAttributeAwaiting).ValueSet(phaseAndAwaiting[1]),
+	}
+}
+
+// snapshot is the status as it is answered.
+func (c *change) snapshot() cmk.Status {
+	s := c.status
+	s.Awaiting = slices.Clone(s.Awaiting)
+	s.Writes = slices.Clone(s.Writes)
+	s.Refusals = slices.Clone(c.approvals.refusals)
+	if c.approvals.plan != nil {
+		s.Approvals = slices.Clone(c.approvals.plan.votes)
+	}
+	c.describe(&s)
+	return s
+}
+
+func (c *change) report() *cmk.Report {
+	return &cmk.Report{Status: c.snapshot(), Verified: c.status.Phase == cmk.PhaseDone, Final: c.final, Keep: c.keep}
+}
+
+// wrote records a write of this change. Whether there was something to write is told by what preflight saw, not by what
+// an attempt found: a retry after a lost answer finds the work done, and it was ours.
+func (c *change) wrote(ctx workflow.Context, system, operation, object string) {
+	c.status.Writes = append(c.status.Writes, cmk.Write{At: workflow.Now(ctx).UTC(), System: system, Operation: operation, Object: object})
+}
+
+// undid records that a write was taken back.
+func (c *change) undid(ctx workflow.Context, system, operation, object string) {
+	c.status.Writes = append(c.status.Writes, cmk.Write{At: workflow.Now(ctx).UTC(), System: system, Operation: operation, Object: object, Undo: true})
+}
+
+// await shows that the change waits for something, until the returned function is called.
+func (c *change) await(ctx workflow.Context, w cmk.Wait) (done func()) {
+	w.Since = workflow.Now(ctx).UTC()
+	c.status.Awaiting = append(c.status.Awaiting, w)
+	c.show(ctx)
+	return func() {
+		c.status.Awaiting = slices.DeleteFunc(c.status.Awaiting, func(o cmk.Wait) bool { return o.For == w.For && o.What == w.What })
+	}
+}
+
+// until waits for a condition that signals and updates bring about, up to a deadline; zero means none.
+func until(ctx workflow.Context, deadline time.Time, what string, condition func() bool) error {
+	if deadline.IsZero() {
+		return workflow.Await(ctx, condition)
+	}
+	expired := false
+	timerCtx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	timer := workflow.NewTimerWithOptions(timerCtx, deadline.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "deadline: " + what})
+	workflow.Go(timerCtx, func(ctx workflow.Context) { expired = timer.Get(ctx, nil) == nil })
+	if err := workflow.Await(ctx, func() bool { return expired || condition() }); err != nil {
+		return err
+	}
+	if !condition() {
+		return failure(cmk.ErrExpired, "%s did not come by %s", what, deadline.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// signalSeparator stands between the signals that a wait lists.
+const signalSeparator = " | "
+
+// options are the signals that move a wait on.
+func options(w cmk.Wait) []string { return strings.Split(w.Signal, signalSeparator) }
+
+const yourName = "your name"
+
+// example is a payload, to be shown to whoever is to send one.
+func example(payload map[string]string) string {
+	text, err := json.Marshal(payload)
+	if err != nil {
+		panic(err) // a map of strings always marshals
+	}
+	return string(text)
+}
+
+// askPerson waits until somebody says what to do with a step that cannot go on: retry, abort, or where the step can be
+// left out, skip.
+func (c *change) askPerson(ctx workflow.Context, step string, err error, skippable bool) string {
+	signals := []string{cmk.SignalRetry, cmk.SignalAbort}
+	if skippable {
+		signals = append(signals, cmk.SignalSkip)
+	}
+	delete(c.chosen, step)
+	done := c.await(ctx, cmk.Wait{
+		For: cmk.AwaitingDecision, Step: step, What: reason(err),
+		Signal: strings.Join(signals, signalSeparator), Example: example(map[string]string{"by": yourName, "step": step}),
+	})
+	defer done()
+	chosen := func() bool { return slices.Contains(signals, c.chosen[step]) }
+	if err := workflow.Await(ctx, chosen); err != nil {
+		return cmk.SignalAbort
+	}
+	choice := c.chosen[step]
+	delete(c.chosen, step)
+	return choice
+}
+
+// under is the lease that a write goes under.
+func (c *change) under() activities.Lease { return c.lease.Lease }

@@ -1,0 +1,15 @@
+// Package workflows holds the procedures: what happens in what order, what waits for whom, and what is taken back when.
+package workflows
+
+import (
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// Register makes the workflows known to a worker, a replayer or a test environment, under the contract's names.
+func Register(r worker.WorkflowRegistry) {
+	r.RegisterWorkflowWithOptions(EnableWithPrivateEndpoints, workflow.RegisterOptions{Name: cmk.EnableWithPrivateEndpoints})
+	r.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
+}

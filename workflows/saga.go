@@ -1,0 +1,24 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+)
+
+// saga remembers how to take back what a change does. An undo is armed before its step runs: a step whose answer is
+// lost may have been done.
+type saga struct {
+	undos []undo
+}
+
+type undo struct {
+	name string
+	run  func(workflow.Context) error
+}
+
+// arm adds the undo of the step that comes next.
+func (s *saga) arm(name string, run func(workflow.Context) error) {
+	s.undos = append(s.undos, undo{name, run})
+}
+
+// pass is called at the pivot: from there on the change goes forward.
+func (s *saga) pass() { s.undos = nil }
