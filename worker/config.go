@@ -1,0 +1,76 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+)
+
+// config is what the environment says of this worker. The connection to Temporal is configured as for Temporal's own
+// tools (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE, ...), AWS by AWS's own chain.
+type config struct {
+	atlas activities.AtlasAccess
+	pace  activities.Pace
+	// health is the address that serves /livez, /readyz and /metrics.
+	health string
+	// searchAttributes is false where the namespace cannot be given them.
+	searchAttributes bool
+	// deployment and build turn on worker versioning, when both are set.
+	deployment, build string
+}
+
+const (
+	defaultAtlasURL = "https://cloud.mongodb.com"
+	defaultHealth   = "127.0.0.1:8090"
+)
+
+// configure reads the environment, and names everything that is wrong with it at once.
+func configure(env func(string) string) (config, error) {
+	var wrong []string
+	pace := activities.DefaultPace()
+	for name, field := range map[string]*time.Duration{
+		"ATLAS_CMK_POLL_SHORTEST": &pace.Shortest,
+		"ATLAS_CMK_POLL_LONGEST":  &pace.Longest,
+		"ATLAS_CMK_POLL_IDLE":     &pace.Idle,
+		"ATLAS_CMK_POLL_SETTLE":   &pace.Settle,
+	} {
+		text := env(name)
+		if text == "" {
+			continue
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			wrong = append(wrong, fmt.Sprintf("%s=%q: give a duration such as 5s", name, text))
+			continue
+		}
+		*field = d
+	}
+	c := config{
+		atlas: activities.AtlasAccess{
+			BaseURL:      strings.TrimSuffix(cmp.Or(env("MONGODB_ATLAS_BASE_URL"), defaultAtlasURL), "/"),
+			ClientID:     env("MONGODB_ATLAS_CLIENT_ID"),
+			ClientSecret: env("MONGODB_ATLAS_CLIENT_SECRET"),
+			PublicKey:    env("MONGODB_ATLAS_PUBLIC_API_KEY"),
+			PrivateKey:   env("MONGODB_ATLAS_PRIVATE_API_KEY"),
+		},
+		pace:             pace,
+		health:           cmp.Or(env("ATLAS_CMK_HEALTH_ADDRESS"), defaultHealth),
+		searchAttributes: env("ATLAS_CMK_SEARCH_ATTRIBUTES") != "off",
+		deployment:       env("TEMPORAL_WORKER_DEPLOYMENT_NAME"),
+		build:            env("TEMPORAL_WORKER_BUILD_ID"),
+	}
+	if (c.deployment == "") != (c.build == "") {
+		wrong = append(wrong, "TEMPORAL_WORKER_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID: set both, or neither")
+	}
+	if len(wrong) > 0 {
+		return config{}, fmt.Errorf("%s", strings.Join(wrong, "; "))
+	}
+	return c, nil
+}
+
+// debugging says whether to log more: ATLAS_CMK_LOG=debug.
+func debugging() bool { return os.Getenv("ATLAS_CMK_LOG") == "debug" }
