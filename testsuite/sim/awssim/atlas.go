@@ -1,6 +1,9 @@
 package awssim
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // What the simulated Atlas does in AWS, it does through these calls rather than over HTTP, so that both are judged by
 // the same policies at the same instant. All are made from within World.Do.
@@ -28,6 +31,140 @@ type Error struct {
 	Message string
 	// KeyState is the state of the key that the call was about, if it reached one ("PendingDeletion").
 	KeyState string
+	// Statement is the Sid of the policy statement that denied the call, if one with a Sid did.
+	Statement string
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Message) }
+
+// KeyView is a key in one region, as DescribeKey would show it.
+type KeyView struct {
+	ID, ARN, Account, Region string
+	// State is one of AWS's key states; Enabled is true of a key that works.
+	State   string
+	Enabled bool
+	// Spec, Usage, Origin and Manager are as in DescribeKey.
+	Spec, Usage, Origin, Manager string
+	MultiRegion                  bool
+	// PrimaryRegion and ReplicaRegions, sorted, are of a multi-Region key.
+	PrimaryRegion  string
+	ReplicaRegions []string
+	// DeletionDate is zero unless the key is pending deletion.
+	DeletionDate time.Time
+}
+
+// atlasSession is the session name under which Atlas assumes roles.
+const atlasSession = "atlas"
+
+// Assume judges sts:AssumeRole as AWS would right now, by the trust policy that is enforced, which for a while after a
+// write is not the one that was written. For an access key it judges whether the key works at all. Errors are *Error.
+func (a *AWS) Assume(id Identity) error {
+	_, err := a.store.identify(id)
+	return err
+}
+
+func (s *store) identify(id Identity) (caller, error) {
+	if id.RoleARN == "" {
+		return s.authenticate(id.AccessKeyID, id.SecretAccessKey)
+	}
+	role, err := s.mayAssume(s.outsider(id.Principal), id.RoleARN, "us-east-1", id.ExternalID, atlasSession)
+	if err != nil {
+		return caller{}, err
+	}
+	return role.inSession(atlasSession), nil
+}
+
+// authenticate is of a caller that shows its access key. Whatever the configuration says of signatures, Atlas's use of
+// an access key that is inactive or wrong fails.
+func (s *store) authenticate(id, secret string) (caller, error) {
+	k := s.accessKeys[id].in(asEnforced)
+	if k == nil || !k.active {
+		return caller{}, refuse(codeInvalidToken, "The security token included in the request is invalid.")
+	}
+	if k.secret != secret {
+		return caller{}, refuse(codeBadSignature, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+	}
+	user := s.entities[entityAt{userKind, k.account, k.user}].in(asEnforced)
+	if user == nil {
+		return caller{}, refuse(codeInvalidToken, "The security token included in the request is invalid.")
+	}
+	c := user.caller()
+	c.key = id
+	return c, nil
+}
+
+// UseKey has an identity call KMS: trust, identity policies, boundary, the key policy of that region's replica and
+// the key's state, all as enforced right now. action is the call ("kms:Encrypt"), keyRef a key's id, ARN, alias or alias
+// ARN. The use of an access key is remembered as its last. Errors are *Error.
+func (a *AWS) UseKey(id Identity, action, keyRef, region string, path Path) error {
+	if id.AccessKeyID != "" {
+		a.store.used(id.AccessKeyID, "kms", region)
+	}
+	return a.CheckKey(id, action, keyRef, region, path)
+}
+
+// CheckKey says what UseKey would, and leaves no trace.
+func (a *AWS) CheckKey(id Identity, action, keyRef, region string, path Path) error {
+	s := a.store
+	c, err := s.identify(id)
+	if err != nil {
+		return err
+	}
+	k, err := s.findKey(asEnforced, c.principal.Account, region, keyRef)
+	if err != nil {
+		return err
+	}
+	x := s.context(c, region, path)
+	if isAlias(keyRef) {
+		x.Set("kms:RequestAlias", aliasName(keyRef))
+	}
+	if cryptographic(action) {
+		encryptionContext(x, symmetricDefault, nil)
+	}
+	if err := s.mayUse(c, action, k, x); err != nil {
+		return withState(err, k)
+	}
+	return k.admits(operationOf(action))
+}
+
+// ResolveKey is what DescribeKey would show of a key to somebody who may see it, as it is enforced. A reference without
+// an account is looked up in all of them, in the order of the configuration.
+func (a *AWS) ResolveKey(keyRef, region string) (KeyView, error) {
+	s := a.store
+	k, err := s.findKey(asEnforced, "", region, keyRef)
+	if err != nil {
+		return KeyView{}, err
+	}
+	view := KeyView{
+		ID: k.id, ARN: k.arn(), Account: k.account, Region: k.region, State: k.state, Enabled: k.enabled(),
+		Spec: k.family.spec, Usage: k.family.usage, Origin: k.family.origin, Manager: k.family.manager,
+		MultiRegion: k.family.multiRegion, DeletionDate: k.deletion,
+	}
+	if k.family.multiRegion {
+		view.PrimaryRegion = k.family.primary
+		for _, r := range s.relatives(asEnforced, k) {
+			if !r.primary() {
+				view.ReplicaRegions = append(view.ReplicaRegions, r.region)
+			}
+		}
+	}
+	return view, nil
+}
+
+// used remembers the use of an access key, of which GetAccessKeyLastUsed learns late.
+func (s *store) used(accessKeyID, service, region string) {
+	if s.accessKeys[accessKeyID].in(atSource) == nil {
+		return
+	}
+	l := s.lastUsed[accessKeyID]
+	if l == nil {
+		l = &lastUse{}
+		s.lastUsed[accessKeyID] = l
+	}
+	if l.scheduled {
+		return
+	}
+	l.scheduled = true
+	u := &use{at: s.world.Now(), service: service, region: region}
+	soon(s.world, s.world.Duration(s.config.Delays.LastUsed, "aws", "lastUsed"), func() { l.shown, l.scheduled = u, false })
+}
