@@ -17,18 +17,18 @@ import (
 // Atlas is the Atlas Admin API.
 type Atlas struct {
 	api    *admin.APIClient
-	leases leaseKeeper
+	leases LeaseChecker
 	pace   Pace
 }
 
 // NewAtlas makes the activities on Atlas. Every write asks leases first.
-func NewAtlas(api *admin.APIClient, leases leaseKeeper, pace Pace) *Atlas {
+func NewAtlas(api *admin.APIClient, leases LeaseChecker, pace Pace) *Atlas {
 	return &Atlas{api: api, leases: leases, pace: pace}
 }
 
-// leaseKeeper says whether a change still holds the lease under which it writes.
-type leaseKeeper interface {
-	checkLease(ctx context.Context, l Lease) error
+// LeaseChecker says whether a change still holds the lease under which it writes; if not, with ErrLeaseLost.
+type LeaseChecker interface {
+	Check(ctx context.Context, l Lease) error
 }
 
 // Lease names the run of the lease workflow under which a change writes.

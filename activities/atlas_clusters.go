@@ -34,7 +34,7 @@ type EncryptClusterInput struct {
 // reach it: encryption at rest enabled and valid, private networking required, and an ACTIVE approved endpoint in each
 // region where the cluster has nodes. The cluster then re-syncs, which takes as long as its data is large.
 func (a *Atlas) EncryptCluster(ctx context.Context, in EncryptClusterInput) (*ClusterState, error) {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err
 	}
 	got, response, err := a.api.ClustersApi.GetCluster(ctx, in.ProjectID, in.Cluster).Execute()

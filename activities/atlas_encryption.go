@@ -47,7 +47,7 @@ type EncryptionInput struct {
 // EnsureEncryption turns encryption at rest on with the key, role and networking asked for, or changes the networking
 // of a project that has that key and role already. Another key or role is never replaced: that is ErrForeign.
 func (a *Atlas) EnsureEncryption(ctx context.Context, in EncryptionInput) (*Encryption, error) {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err
 	}
 	now, err := a.encryption(ctx, in.ProjectID)
@@ -87,7 +87,7 @@ type DisableInput struct {
 // DisableEncryption turns encryption at rest off, if and only if nothing in the project uses the key: it looks at every
 // cluster and search deployment just before, and refuses with ErrForeign otherwise.
 func (a *Atlas) DisableEncryption(ctx context.Context, in DisableInput) error {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return err
 	}
 	got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, in.ProjectID).Execute()

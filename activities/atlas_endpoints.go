@@ -48,7 +48,7 @@ type EndpointsInput struct {
 // EnsureEndpoints creates an endpoint in every region that has none, and returns those of the regions. An endpoint that
 // is there counts whatever its status; only while one is being deleted is the region's turn yet to come (NotReady).
 func (a *Atlas) EnsureEndpoints(ctx context.Context, in EndpointsInput) ([]Endpoint, error) {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err
 	}
 	all, err := a.endpoints(ctx, in.ProjectID)
@@ -127,7 +127,7 @@ type RemoveEndpointsInput struct {
 // more. It never deletes one in a region where a cluster uses the key: that is ErrForeign. An endpoint that is being
 // provisioned cannot be deleted yet; Atlas says so, and it is tried again.
 func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) error {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return err
 	}
 	all, err := a.endpoints(ctx, in.ProjectID)

@@ -45,7 +45,7 @@ type AccessRoleInput struct {
 
 // EnsureAccessRole finds the role for RoleARN, or a pending one of ours, or makes one.
 func (a *Atlas) EnsureAccessRole(ctx context.Context, in AccessRoleInput) (*AccessRole, error) {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err
 	}
 	roles, err := a.accessRoles(ctx, in.ProjectID)
@@ -97,7 +97,7 @@ type AuthorizeInput struct {
 // AuthorizeAccessRole authorizes the role, which makes Atlas assume it once. It fails with CANNOT_ASSUME_ROLE, to be
 // tried again, until IAM shows Atlas the trust policy.
 func (a *Atlas) AuthorizeAccessRole(ctx context.Context, in AuthorizeInput) error {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return err
 	}
 	roles, err := a.accessRoles(ctx, in.ProjectID)
@@ -124,7 +124,7 @@ type RemoveAccessRoleInput struct {
 
 // RemoveAccessRole deauthorizes the role that the change made, unless something uses it.
 func (a *Atlas) RemoveAccessRole(ctx context.Context, in RemoveAccessRoleInput) error {
-	if err := a.leases.checkLease(ctx, in.Lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return err
 	}
 	roles, err := a.accessRoles(ctx, in.ProjectID)

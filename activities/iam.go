@@ -21,7 +21,7 @@ import (
 type IAM struct {
 	api    iamAPI
 	caller callerAPI
-	leases leaseKeeper
+	leases LeaseChecker
 	pace   Pace
 }
 
@@ -42,7 +42,7 @@ type callerAPI interface {
 }
 
 // NewIAM makes the activities on IAM. Every write asks leases first.
-func NewIAM(api iamAPI, caller callerAPI, leases leaseKeeper, pace Pace) *IAM {
+func NewIAM(api iamAPI, caller callerAPI, leases LeaseChecker, pace Pace) *IAM {
 	return &IAM{api: api, caller: caller, leases: leases, pace: pace}
 }
 
@@ -191,7 +191,7 @@ const trustLimit = 4096
 // inline policy, leaving all else as it is. It returns the role's ARN once IAM shows what was written.
 func (a *IAM) EnsureIAMRole(ctx context.Context, in EnsureIAMRoleInput) (string, error) {
 	for _, lease := range []Lease{in.Lease, in.RoleLease} {
-		if err := a.leases.checkLease(ctx, lease); err != nil {
+		if err := a.leases.Check(ctx, lease); err != nil {
 			return "", err
 		}
 	}
@@ -322,7 +322,7 @@ type RemoveIAMRoleInput struct {
 // RemoveIAMRole takes back what EnsureIAMRole did. A role that others have come to use in the meantime is not deleted.
 func (a *IAM) RemoveIAMRole(ctx context.Context, in RemoveIAMRoleInput) error {
 	for _, lease := range []Lease{in.Lease, in.RoleLease} {
-		if err := a.leases.checkLease(ctx, lease); err != nil {
+		if err := a.leases.Check(ctx, lease); err != nil {
 			return err
 		}
 	}

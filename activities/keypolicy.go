@@ -78,7 +78,13 @@ const everyone = "*"
 
 // meant lists the accounts that a principal element takes in whole, and the roles of that name.
 func meant(p *policy.Principal, roleName string) (accounts, roles []string) {
-	if p == nil || p.AWS() == nil {
+	if p == nil {
+		return nil, nil
+	}
+	if text, err := p.MarshalJSON(); err == nil && string(text) == `"*"` {
+		return []string{everyone}, nil
+	}
+	if p.AWS() == nil {
 		return nil, nil
 	}
 	for _, v := range p.AWS().Values() {
@@ -86,7 +92,7 @@ func meant(p *policy.Principal, roleName string) (accounts, roles []string) {
 		case v == everyone || !strings.HasPrefix(v, "arn:"):
 			accounts = append(accounts, v)
 		case strings.HasSuffix(v, ":root"):
-			accounts = append(accounts, strings.Split(v, ":")[4])
+			accounts = append(accounts, accountOf(v))
 		case strings.Contains(v, ":role/") && v[strings.LastIndex(v, "/")+1:] == roleName:
 			roles = append(roles, v)
 		}
@@ -96,6 +102,16 @@ func meant(p *policy.Principal, roleName string) (accounts, roles []string) {
 
 // Admitted says whether the policy lets a role of that ARN use the key, by itself or by leaving it to IAM policies.
 func (p KeyPolicy) Admitted(roleARN string) bool {
-	account := strings.Split(roleARN, ":")[4]
+	account := accountOf(roleARN)
 	return slices.Contains(p.Admits, roleARN) || slices.Contains(p.Delegates, account) || slices.Contains(p.Delegates, everyone)
+}
+
+// accountOf is the account in an ARN; empty when there is none.
+func accountOf(arn string) string {
+	const account, parts = 4, 6
+	fields := strings.SplitN(arn, ":", parts)
+	if len(fields) <= account {
+		return ""
+	}
+	return fields[account]
 }

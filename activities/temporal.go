@@ -38,7 +38,7 @@ type LeaseInput struct {
 
 // FindLeaseHolder looks who holds a lease.
 func (a *Temporal) FindLeaseHolder(ctx context.Context, in LeaseInput) (*LeaseHolder, error) {
-	lease, err := a.describe(ctx, in.LeaseID, "")
+	lease, err := describe(ctx, a.client, in.LeaseID, "")
 	if err != nil || lease == nil {
 		return &LeaseHolder{}, err
 	}
@@ -50,7 +50,7 @@ func (a *Temporal) FindLeaseHolder(ctx context.Context, in LeaseInput) (*LeaseHo
 	}
 	out.Holder = cmk.Holder{WorkflowID: parent.GetWorkflowId(), RunID: parent.GetRunId(), Since: info.GetStartTime().AsTime().Format(time.RFC3339)}
 	// The current run: after a reset, the run that started the lease is closed and another goes on in its place.
-	change, err := a.describe(ctx, parent.GetWorkflowId(), "")
+	change, err := describe(ctx, a.client, parent.GetWorkflowId(), "")
 	if err != nil || change == nil {
 		return out, err
 	}
@@ -89,21 +89,29 @@ func (a *Temporal) ObserveLease(ctx context.Context, in LeaseInput) error {
 	return nil
 }
 
-// checkLease refuses a write whose lease has ended.
-func (a *Temporal) checkLease(ctx context.Context, l Lease) error {
-	lease, err := a.describe(ctx, l.WorkflowID, l.RunID)
+// Leases checks leases by asking the server.
+type Leases struct {
+	client client.Client
+}
+
+// NewLeases makes the checker of leases.
+func NewLeases(c client.Client) *Leases { return &Leases{client: c} }
+
+// Check refuses a write whose lease has ended.
+func (l *Leases) Check(ctx context.Context, lease Lease) error {
+	run, err := describe(ctx, l.client, lease.WorkflowID, lease.RunID)
 	if err != nil {
 		return err
 	}
-	if lease == nil || lease.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return final(cmk.ErrLeaseLost, "the lease %s has ended: nothing is written without it", l.WorkflowID)
+	if run == nil || run.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return final(cmk.ErrLeaseLost, "the lease %s has ended: nothing is written without it", lease.WorkflowID)
 	}
 	return nil
 }
 
 // describe asks for a workflow execution; nil when there is none.
-func (a *Temporal) describe(ctx context.Context, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	got, err := a.client.DescribeWorkflowExecution(ctx, id, runID)
+func describe(ctx context.Context, c client.Client, id, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	got, err := c.DescribeWorkflowExecution(ctx, id, runID)
 	var none *serviceerror.NotFound
 	if errors.As(err, &none) {
 		return nil, nil

@@ -195,7 +195,7 @@ func (r *EnableRequest) complete() {
 	if r.Role.Mode == "" {
 		r.Role.Mode = RoleCreate
 	}
-	if r.Role.Name == "" && r.Role.Mode == RoleCreate {
+	if r.Role.Name == "" && r.Role.Mode == RoleCreate && projectIDForm.MatchString(r.ProjectID) {
 		r.Role.Name = roleNameDefault + r.ProjectID
 	}
 	if r.Parallel == 0 {
@@ -271,7 +271,9 @@ func (r RoleRequest) validate(p *problems) {
 		p.add("role.mode", string(r.Mode), `give "create" or "adopt"`)
 	}
 	if r.Name == "" {
-		p.add("role.name", "", "is missing: name the IAM role to adopt")
+		if r.Mode == RoleAdopt {
+			p.add("role.name", "", "is missing: name the IAM role to adopt")
+		}
 	} else if !roleNameForm.MatchString(r.Name) {
 		p.add("role.name", r.Name, "is not the name of an IAM role: give up to 64 letters, digits and +=,.@_-, without its path or ARN")
 	}

@@ -38,7 +38,7 @@ type problems []Problem
 func (p *problems) add(field, value, remedy string, args ...any) {
 	const longest = 200
 	if len(value) > longest {
-		value = value[:longest] + "…"
+		value = strings.ToValidUTF8(value[:longest], "") + "…"
 	}
 	*p = append(*p, Problem{Field: field, Value: value, Remedy: fmt.Sprintf(remedy, args...)})
 }

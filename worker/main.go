@@ -88,12 +88,12 @@ func run(ctx context.Context) error {
 	}
 	w := newWorker(temporal, c)
 	workflows.Register(w)
-	keeper := activities.NewTemporal(temporal)
+	leases := activities.NewLeases(temporal)
 	activities.Register(w,
-		activities.NewAtlas(atlas, keeper, c.pace),
-		activities.NewIAM(iam.NewFromConfig(aws), sts.NewFromConfig(aws), keeper, c.pace),
+		activities.NewAtlas(atlas, leases, c.pace),
+		activities.NewIAM(iam.NewFromConfig(aws), sts.NewFromConfig(aws), leases, c.pace),
 		activities.NewKMS(kms.NewFromConfig(aws)),
-		keeper,
+		activities.NewTemporal(temporal),
 	)
 	return work(ctx, logger, health, w)
 }

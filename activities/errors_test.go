@@ -1,0 +1,98 @@
+package activities
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// Every answer that Atlas or something before it can give becomes an error of a type, retryable or not, which repeats
+// nothing of a body that is not Atlas's own.
+func TestAnswersOfAtlasBecomeTypedErrors(t *testing.T) {
+	const secret = "s3cr3t"
+	body := func(code string, status int) string {
+		return `{"detail":"something is wrong","error":` + strconv.Itoa(status) + `,"errorCode":"` + code + `","parameters":[],"reason":"x"}`
+	}
+	for name, c := range map[string]struct {
+		status     int
+		body       string
+		contentTyp string
+		retryAfter string
+		wantType   string
+		retryable  bool
+		wait       time.Duration
+	}{
+		"propagation":        {400, body("CANNOT_ASSUME_ROLE", 400), "application/json", "", "CANNOT_ASSUME_ROLE", true, 0},
+		"no permission yet":  {400, body("NO_PERMISSION_TO_ENCRYPT_DECRYPT", 400), "application/json", "", "NO_PERMISSION_TO_ENCRYPT_DECRYPT", true, 0},
+		"delete blocked":     {400, body("ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETE_BLOCKED_DURING_PROVISIONING", 400), "application/json", "", "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETE_BLOCKED_DURING_PROVISIONING", true, 0},
+		"unknown project":    {404, body("GROUP_NOT_FOUND", 404), "application/json", "", "GROUP_NOT_FOUND", false, 0},
+		"any other refusal":  {400, body("SOMETHING_NEW", 400), "application/json", "", "SOMETHING_NEW", false, 0},
+		"forbidden":          {403, body("USER_UNAUTHORIZED", 403), "application/json", "", "USER_UNAUTHORIZED", false, 0},
+		"rate limit":         {429, body("RATE_LIMITED_TOKEN_BUCKET", 429), "application/json", "7", "RATE_LIMITED_TOKEN_BUCKET", true, 7 * time.Second},
+		"without its header": {429, body("RATE_LIMITED_TOKEN_BUCKET", 429), "application/json", "", "RATE_LIMITED_TOKEN_BUCKET", true, 0},
+		"server error":       {500, body("UNEXPECTED_ERROR", 500), "application/json", "", "UNEXPECTED_ERROR", true, 0},
+		"a proxy's page":     {502, "<html>" + secret + "</html>", "text/html", "", cmk.ErrUnreachable, true, 0},
+		"a login page":       {200, "<html>" + secret + "</html>", "text/html", "", cmk.ErrUnreachable, true, 0},
+		"cut short":          {500, `{"detail":"` + secret, "application/json", "", cmk.ErrUnreachable, true, 0},
+		"nothing":            {503, "", "application/json", "3", cmk.ErrUnreachable, true, 3 * time.Second},
+		"refused by a proxy": {403, "denied " + secret, "text/plain", "", cmk.ErrUnreachable, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", c.contentTyp)
+				if c.retryAfter != "" {
+					w.Header().Set("Retry-After", c.retryAfter)
+				}
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}))
+			defer server.Close()
+			api, err := admin.NewClient(admin.UseBaseURL(server.URL))
+			require.NoError(t, err)
+			_, response, err := api.ProjectsApi.GetGroup(t.Context(), testProject).Execute()
+			err = atlasError(err, response, "read project %s", testProject)
+			var app *temporal.ApplicationError
+			require.True(t, errors.As(err, &app), "%v", err)
+			require.Equal(t, c.wantType, app.Type())
+			require.Equal(t, c.retryable, !app.NonRetryable())
+			require.Equal(t, c.wait, app.NextRetryDelay())
+			require.Contains(t, app.Message(), testProject)
+			require.NotContains(t, err.Error()+cause(err), secret)
+			require.Less(t, len(err.Error()), 1024)
+		})
+	}
+}
+
+func TestSilenceIsUnreachable(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer server.Close()
+	api, err := admin.NewClient(admin.UseBaseURL(server.URL))
+	require.NoError(t, err)
+	_, response, err := api.ProjectsApi.GetGroup(t.Context(), testProject).Execute()
+	var app *temporal.ApplicationError
+	require.True(t, errors.As(atlasError(err, response, "read"), &app))
+	require.Equal(t, cmk.ErrUnreachable, app.Type())
+	require.False(t, app.NonRetryable())
+}
+
+func TestPace(t *testing.T) {
+	p := Pace{Shortest: 5 * time.Second, Longest: time.Minute, Growth: 0.05, Idle: 5 * time.Minute}
+	start := time.Unix(0, 0)
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	require.Equal(t, 5*time.Second, p.next(start, time.Time{}, at(0), false))
+	require.Equal(t, 10*time.Second, p.next(start, time.Time{}, at(200*time.Second), false))
+	require.Equal(t, time.Minute, p.next(start, time.Time{}, at(10*time.Hour), false))
+	require.Equal(t, 5*time.Minute, p.next(start, time.Time{}, at(0), true))
+	// A delay that reaches beyond the deadline would end the wait early.
+	require.Less(t, p.next(start, at(3*time.Second), at(0), false), 3*time.Second)
+	require.Positive(t, p.next(start, at(3*time.Second), at(4*time.Second), false))
+}

@@ -1,0 +1,85 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// BySignal is a client whose decisions go by signal: they are kept until a worker takes them, however long that is, and
+// nobody answers. Without it they go by update: the change answers whether it took the decision, which needs a worker
+// that runs.
+func (c *Client) BySignal() *Client { return &Client{temporal: c.temporal, bySignal: true} }
+
+// Approve approves the plan. The status is the change's after the decision, and nil by signal. An error is a
+// *RefusedError when the change did not take the decision, *NoAnswer when no worker answered in ctx's time, *NotFound or
+// *Closed when there is no such change to decide on.
+func (c *Client) Approve(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
+	return c.send(ctx, workflowID, cmk.SignalApprove, d)
+}
+
+// Reject rejects the plan; see Approve.
+func (c *Client) Reject(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
+	return c.send(ctx, workflowID, cmk.SignalReject, d)
+}
+
+// ApproveEndpoint approves one endpoint, a region's, or all; see Approve.
+func (c *Client) ApproveEndpoint(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
+	return c.send(ctx, workflowID, cmk.SignalApproveEndpoint, d)
+}
+
+// RejectEndpoint rejects one endpoint, a region's, or all; see Approve. Atlas deletes a rejected endpoint.
+func (c *Client) RejectEndpoint(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
+	return c.send(ctx, workflowID, cmk.SignalRejectEndpoint, d)
+}
+
+// Resolve says what to do with a step that waits for a person: signal is cmk.SignalRetry, cmk.SignalSkip or
+// cmk.SignalAbort; see Approve.
+func (c *Client) Resolve(ctx context.Context, workflowID, signal string, r cmk.Resolution) (*cmk.Status, error) {
+	return c.send(ctx, workflowID, signal, r)
+}
+
+func (c *Client) send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error) {
+	if c.bySignal {
+		return nil, c.explain(ctx, workflowID, c.temporal.SignalWorkflow(ctx, workflowID, "", name, payload))
+	}
+	handle, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateName: name, Args: []any{payload}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return nil, c.explain(ctx, workflowID, refusal(err))
+	}
+	var status cmk.Status
+	if err := handle.Get(ctx, &status); err != nil {
+		return nil, c.explain(ctx, workflowID, refusal(err))
+	}
+	return &status, nil
+}
+
+// refusal is err as a *RefusedError, if that is what a change answered.
+func refusal(err error) error {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return err
+	}
+	if slices.Contains(refusalCodes(), app.Type()) {
+		return &RefusedError{Code: app.Type(), Why: app.Message()}
+	}
+	if code, why, ok := strings.Cut(app.Message(), ": "); ok && slices.Contains(refusalCodes(), code) {
+		return &RefusedError{Code: code, Why: why}
+	}
+	return err
+}
+
+func refusalCodes() []string {
+	return []string{
+		cmk.RefusedUnreadable, cmk.RefusedNameMissing, cmk.RefusedRequester, cmk.RefusedRepeated, cmk.RefusedUnknown,
+		cmk.RefusedOtherPlan, cmk.RefusedNothingWaits, cmk.RefusedInUse, cmk.RefusedDecided,
+	}
+}

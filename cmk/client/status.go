@@ -1,0 +1,36 @@
+package client
+
+import (
+	"context"
+
+	"go.temporal.io/api/enums/v1"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// Status asks a change where it stands, open or closed. It costs no history. An error is *NotFound or *NoAnswer, or of
+// the connection.
+func (c *Client) Status(ctx context.Context, workflowID string) (*cmk.Status, error) {
+	return c.status(ctx, Run{WorkflowID: workflowID})
+}
+
+func (c *Client) status(ctx context.Context, run Run) (*cmk.Status, error) {
+	answer, err := c.temporal.QueryWorkflow(ctx, run.WorkflowID, run.RunID, cmk.QueryStatus)
+	if err != nil {
+		return nil, c.explain(ctx, run.WorkflowID, err)
+	}
+	var status cmk.Status
+	if err := answer.Get(&status); err != nil {
+		return nil, err
+	}
+	return &status, nil
+}
+
+// Workers is how many workers have polled the task queue in the last minutes. Without any, a change waits.
+func (c *Client) Workers(ctx context.Context) (int, error) {
+	d, err := c.temporal.DescribeTaskQueue(ctx, cmk.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return 0, err
+	}
+	return len(d.GetPollers()), nil
+}
