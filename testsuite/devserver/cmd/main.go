@@ -33,7 +33,15 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.Namespace, "namespace", devserver.DefaultNamespace, "namespace")
 	flag.StringVar(&o.LogFile, "log", "", "file to append the server's log to")
 	flag.BoolVar(&o.Fast, "fast", true, "timers of a millisecond's granularity and fast queues")
+	find := flag.Bool("find", false, "print the path of the temporal command that would be used, and end")
 	flag.Parse()
+	if *find {
+		path, err := devserver.Find(ctx)
+		if err == nil {
+			fmt.Println(path)
+		}
+		return err
+	}
 
 	starting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

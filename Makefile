@@ -1,0 +1,89 @@
+# Everything is made from Go modules; the tools below go to bin/, pinned, when a target first needs them.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+BIN     := $(CURDIR)/bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOBUILD := go build -trimpath -ldflags "-X main.version=$(VERSION)"
+
+# For `make search-attributes` and `make server`.
+ADDRESS   ?= 127.0.0.1:7233
+NAMESPACE ?= default
+SEARCH_ATTRIBUTES := AtlasProjectId CmkPhase CmkAwaiting
+
+##@ Run
+.PHONY: demo
+demo: build temporal ## Enable CMK over private endpoints in a simulated world, start to end [KEEP=1 KILL=1 APPROVE=ask]
+	@go build -o bin/demo ./testsuite/demo
+	@KEEP='$(KEEP)' KILL='$(KILL)' APPROVE='$(APPROVE)' exec bin/demo
+
+.PHONY: server
+server: temporal ## Run a Temporal development server with our search attributes and the web UI until Ctrl-C
+	@go build -o bin/devserver ./testsuite/devserver/cmd
+	@exec bin/devserver -namespace '$(NAMESPACE)'
+
+.PHONY: simulator
+simulator: ## Run the simulated Atlas and AWS until Ctrl-C
+	@go build -o bin/simulator ./testsuite/simulator
+	@exec bin/simulator
+
+.PHONY: search-attributes
+search-attributes: temporal ## Register the search attributes on a server [ADDRESS=host:port NAMESPACE=name]
+	"$$(bin/devserver -find)" operator search-attribute create --address '$(ADDRESS)' --namespace '$(NAMESPACE)' \
+		$(SEARCH_ATTRIBUTES:%=--name %) --type Keyword
+
+##@ Build
+.PHONY: build
+build: ## Build worker and starter into bin/
+	@mkdir -p bin
+	$(GOBUILD) -o bin/ ./worker ./starter
+
+.PHONY: clean
+clean: ## Remove what was built, but for the tools
+	rm -rf dist bin/worker bin/starter bin/demo bin/devserver bin/simulator
+
+##@ Check
+.PHONY: test
+test: temporal ## Run every test, with the race detector: unit, end to end on a real Temporal server, replay
+	go test -race -timeout 20m ./...
+
+.PHONY: unit
+unit: ## Run the tests that need no Temporal server
+	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/...
+
+.PHONY: lint
+lint: bin/golangci-lint bin/workflowcheck ## Check formatting, vet, golangci-lint and the determinism of the workflows
+	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	bin/golangci-lint run
+	bin/workflowcheck ./workflows/...
+
+.PHONY: vuln
+vuln: bin/govulncheck ## Look for known vulnerabilities (asks vuln.go.dev)
+	bin/govulncheck ./...
+
+##@ Tools
+# The stamp carries a tool's version, so that the tool is installed again when the version here changes.
+define tool
+bin/$(1): bin/.$(1)@$(3)
+	GOBIN='$(BIN)' go install $(2)@$(3)
+	@touch $$@
+bin/.$(1)@$(3):
+	@mkdir -p bin && rm -f bin/.$(1)@* && touch $$@
+endef
+$(eval $(call tool,temporal,github.com/temporalio/cli/cmd/temporal,v1.5.1))
+$(eval $(call tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,v2.15.0))
+$(eval $(call tool,workflowcheck,go.temporal.io/sdk/contrib/tools/workflowcheck,v0.6.0))
+$(eval $(call tool,govulncheck,golang.org/x/vuln/cmd/govulncheck,v1.9.0))
+
+.PHONY: temporal
+temporal: ## Install Temporal's command line into bin/, unless PATH (or TEMPORAL_CLI) has one that is new enough
+	@go build -o bin/devserver ./testsuite/devserver/cmd
+	@test -n "$${TEMPORAL_CLI:-}" || bin/devserver -find >/dev/null 2>&1 || $(MAKE) bin/temporal
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
