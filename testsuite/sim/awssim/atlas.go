@@ -77,20 +77,14 @@ func (s *store) identify(id Identity) (caller, error) {
 // authenticate is of a caller that shows its access key. Whatever the configuration says of signatures, Atlas's use of
 // an access key that is inactive or wrong fails.
 func (s *store) authenticate(id, secret string) (caller, error) {
-	k := s.accessKeys[id].in(asEnforced)
-	if k == nil || !k.active {
-		return caller{}, refuse(codeInvalidToken, "The security token included in the request is invalid.")
+	h := s.holder(id)
+	switch {
+	case h.unknown, h.gone, h.inactive, h.token != "":
+		return caller{}, invalidToken()
+	case h.secret != secret:
+		return caller{}, badSignature()
 	}
-	if k.secret != secret {
-		return caller{}, refuse(codeBadSignature, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
-	}
-	user := s.entities[entityAt{userKind, k.account, k.user}].in(asEnforced)
-	if user == nil {
-		return caller{}, refuse(codeInvalidToken, "The security token included in the request is invalid.")
-	}
-	c := user.caller()
-	c.key = id
-	return c, nil
+	return h.caller, nil
 }
 
 // UseKey has an identity call KMS: trust, identity policies, boundary, the key policy of that region's replica and
@@ -124,7 +118,10 @@ func (a *AWS) CheckKey(id Identity, action, keyRef, region string, path Path) er
 	if err := s.mayUse(c, action, k, x); err != nil {
 		return withState(err, k)
 	}
-	return k.admits(operationOf(action))
+	if err := k.admits(operationOf(action)); err != nil || !cryptographic(action) {
+		return err
+	}
+	return withState(k.suits(operationOf(action), symmetricDefault), k)
 }
 
 // ResolveKey is what DescribeKey would show of a key to somebody who may see it, as it is enforced. A reference without

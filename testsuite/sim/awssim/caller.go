@@ -18,8 +18,6 @@ type caller struct {
 	trusted bool
 	// narrowed are session policies.
 	narrowed []*policy.Document
-	// key is the access key that signed, empty for calls made in-process.
-	key string
 }
 
 func rootOf(account string) caller {

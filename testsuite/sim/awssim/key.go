@@ -53,10 +53,11 @@ type family struct {
 	spec, usage, origin, manager string
 	multiRegion                  bool
 	// primary is the region of the primary key.
-	primary  string
+	primary string
+	// rotation every period days, next at a time.
 	rotation bool
-	// period of rotation in days.
-	period int
+	period   int
+	next     time.Time
 	// material are the generations of key material, newest last.
 	material [][]byte
 }

@@ -25,16 +25,25 @@ func (c *call) openToUse(ref, action string, in cryptoInput) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.family.usage != encryptDecrypt {
-		return nil, refuse("InvalidKeyUsageException", "%s key usage is %s which is not valid for %s.", k.arn(), k.family.usage, c.name)
-	}
-	if k.family.spec != symmetricDefault || algorithm != symmetricDefault {
-		return nil, refuse("InvalidKeyUsageException", "Algorithm %s and key spec %s are incompatible.", algorithm, k.family.spec)
+	if err := k.suits(c.name, algorithm); err != nil {
+		return nil, err
 	}
 	if in.DryRun {
 		return nil, refuse("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
 	}
 	return k, nil
+}
+
+// suits says whether a key is for encryption, by an algorithm that it has. Only symmetric keys really encrypt here.
+func (k *key) suits(operation, algorithm string) error {
+	const invalidUsage = "InvalidKeyUsageException"
+	if k.family.usage != encryptDecrypt {
+		return refuse(invalidUsage, "%s key usage is %s which is not valid for %s.", k.arn(), k.family.usage, operation)
+	}
+	if k.family.spec != symmetricDefault || algorithm != symmetricDefault {
+		return refuse(invalidUsage, "Algorithm %s and key spec %s are incompatible.", algorithm, k.family.spec)
+	}
+	return nil
 }
 
 const maxPlaintext = 4096

@@ -137,7 +137,7 @@ func (c *call) createKey(in createKeyInput) (any, error) {
 	f := &family{
 		spec: orElse(in.KeySpec, orElse(in.CustomerMasterKeySpec, symmetricDefault)), usage: orElse(in.KeyUsage, encryptDecrypt),
 		origin: orElse(in.Origin, originKMS), manager: managerCustomer,
-		multiRegion: in.MultiRegion, primary: c.region, period: rotationPeriod,
+		multiRegion: in.MultiRegion, primary: c.region,
 	}
 	if err := f.validate(in); err != nil {
 		return nil, err

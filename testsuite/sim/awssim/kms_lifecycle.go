@@ -105,7 +105,7 @@ func (c *call) getKeyRotationStatus(in byKey) (any, error) {
 	out := rotationStatus{KeyID: k.arn()}
 	if k.family.rotation && k.state != statePendingDeletion && k.state != statePendingReplicaDeletion {
 		out.KeyRotationEnabled, out.RotationPeriodInDays = true, &k.family.period
-		out.NextRotationDate = epochOf(k.created.Add(c.world.Scaled(time.Duration(len(k.family.material)*k.family.period) * day)))
+		out.NextRotationDate = epochOf(k.family.next)
 	}
 	return out, nil
 }
@@ -141,8 +141,22 @@ func (c *call) enableKeyRotation(in struct {
 	if err != nil {
 		return nil, err
 	}
-	k.family.rotation, k.family.period = true, period
+	c.keepRotating(k, period)
 	return nil, nil
+}
+
+// keepRotating makes new key material every so many days, until rotation is switched off or set anew.
+func (s *store) keepRotating(k *key, period int) {
+	f := k.family
+	f.rotation, f.period = true, period
+	f.next = s.world.Now().Add(s.world.Scaled(time.Duration(period) * day))
+	due := f.next
+	s.world.At(due, func() {
+		if f.rotation && f.next.Equal(due) {
+			f.rotate(k.id)
+			s.keepRotating(k, period)
+		}
+	})
 }
 
 func (c *call) disableKeyRotation(in byKey) (any, error) {

@@ -113,9 +113,12 @@ func (s *store) loadKey(account string, c Key) error {
 	f := &family{
 		spec: orElse(c.Spec, symmetricDefault), usage: orElse(c.Usage, encryptDecrypt),
 		origin: orElse(c.Origin, originKMS), manager: orElse(c.Manager, managerCustomer),
-		multiRegion: strings.HasPrefix(c.ID, "mrk-"), primary: c.Region, rotation: c.Rotation, period: rotationPeriod,
+		multiRegion: strings.HasPrefix(c.ID, "mrk-"), primary: c.Region,
 	}
 	f.rotate(c.ID)
+	if c.Rotation {
+		s.keepRotating(&key{id: c.ID, family: f}, rotationPeriod)
+	}
 	if len(c.Replicas) > 0 && !f.multiRegion {
 		return fmt.Errorf("replicas of a key whose id does not begin with mrk-")
 	}

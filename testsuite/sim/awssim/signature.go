@@ -52,45 +52,64 @@ func (s *store) identifySigner(q *request) (caller, error) {
 	if q.accessKeyID == "" {
 		return caller{}, refuse(codeMissingToken, "Request is missing Authentication Token")
 	}
-	who, secret, token, err := s.holder(q.accessKeyID)
-	if !s.config.CheckSignatures {
-		if err != nil {
-			return rootOf(s.defaultAccount()), nil
-		}
-		return who, nil
+	h := s.holder(q.accessKeyID)
+	switch {
+	case h.unknown && !s.config.CheckSignatures:
+		return rootOf(s.defaultAccount()), nil
+	case h.unknown, h.gone:
+		return caller{}, invalidToken()
+	case !s.config.CheckSignatures:
+		return h.caller, nil
 	}
-	if err != nil {
-		return caller{}, err
+	if h.token != q.Header.Get("X-Amz-Security-Token") || h.inactive {
+		return caller{}, invalidToken()
 	}
-	if token != q.Header.Get("X-Amz-Security-Token") {
-		return caller{}, refuse(codeInvalidToken, "The security token included in the request is invalid.")
-	}
-	if k := s.accessKeys[q.accessKeyID].in(asEnforced); k != nil && !k.active {
-		return caller{}, refuse(codeInvalidToken, "The security token included in the request is invalid.")
-	}
-	if x := s.sessions[q.accessKeyID]; x != nil && !s.world.Now().Before(x.expires) {
+	if !h.expires.IsZero() && !s.world.Now().Before(h.expires) {
 		return caller{}, refuse(codeExpiredToken, "The security token included in the request is expired")
 	}
-	expected, err := q.sign(aws.Credentials{AccessKeyID: q.accessKeyID, SecretAccessKey: secret, SessionToken: token})
+	expected, err := q.sign(aws.Credentials{AccessKeyID: q.accessKeyID, SecretAccessKey: h.secret, SessionToken: h.token})
 	if err != nil || !hmac.Equal([]byte(expected), []byte(q.signature)) {
-		return caller{}, refuse(codeBadSignature, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return caller{}, badSignature()
 	}
-	return who, nil
+	return h.caller, nil
 }
 
-// holder is who holds an access key of either kind, and its secrets.
-func (s *store) holder(id string) (who caller, secret, token string, err error) {
+// holder is who holds an access key of either kind.
+type holder struct {
+	caller        caller
+	secret, token string
+	expires       time.Time // of a session, zero for a user's access key
+	inactive      bool
+	// unknown is an access key that never was; gone, one that is deleted, or whose user or role is.
+	unknown, gone bool
+}
+
+func (s *store) holder(id string) holder {
 	if x := s.sessions[id]; x != nil {
-		return x.caller, x.secret, x.token, nil
+		gone := s.entityByID(asEnforced, x.caller.principal.ID) == nil
+		return holder{caller: x.caller, secret: x.secret, token: x.token, expires: x.expires, gone: gone}
 	}
-	if k := s.accessKeys[id].in(asEnforced); k != nil {
-		if user := s.entities[entityAt{userKind, k.account, k.user}].in(asEnforced); user != nil {
-			who = user.caller()
-			who.key = id
-			return who, k.secret, "", nil
-		}
+	cell := s.accessKeys[id]
+	if cell == nil {
+		return holder{unknown: true}
 	}
-	return caller{}, "", "", refuse(codeInvalidToken, "The security token included in the request is invalid.")
+	k := cell.in(asEnforced)
+	if k == nil {
+		return holder{gone: true}
+	}
+	user := s.entities[entityAt{userKind, k.account, k.user}].in(asEnforced)
+	if user == nil {
+		return holder{gone: true}
+	}
+	return holder{caller: user.caller(), secret: k.secret, inactive: !k.active}
+}
+
+func invalidToken() error {
+	return refuse(codeInvalidToken, "The security token included in the request is invalid.")
+}
+
+func badSignature() error {
+	return refuse(codeBadSignature, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 }
 
 // sign makes the signature that the request should have, over the headers that it says are signed.

@@ -59,7 +59,6 @@ func (c *call) assumeRole() (any, error) {
 	}
 	x.expires = c.world.Now().Add(time.Duration(seconds) * time.Second)
 	id := c.uniqueID("ASIA")
-	x.caller.key = id
 	c.sessions[id] = x
 	type assumedRoleUser struct {
 		AssumedRoleID string `xml:"AssumedRoleId"`

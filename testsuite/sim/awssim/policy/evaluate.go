@@ -86,6 +86,7 @@ const (
 // Decide answers a question: an explicit denial anywhere wins; then the resource's side and the caller's side must
 // both consent, or within one account either of them, as the kind of resource has it.
 func Decide(q Question) Decision {
+	q.Principal.Bounded = q.Boundary != nil
 	resource := q.Resource.Evaluate(q.Request)
 	identity := evaluateAll(q.Identity, q.Request)
 	limit := q.Boundary.Evaluate(q.Request)
@@ -122,12 +123,13 @@ func Decide(q Question) Decision {
 	}
 	switch {
 	case resource.Grade > ByAccount:
-		// A role named in the policy is still limited by its boundary and session policies; a session or a user is not.
-		if q.Principal.SessionARN != "" && resource.Grade != BySession {
-			if !withinBoundary {
+		// A role that is named is still limited by its boundary, and unless its very session is named by session
+		// policies; users are by neither.
+		if q.Principal.SessionARN != "" {
+			if resource.Grade == ByARN && !withinBoundary {
 				return Decision{By: boundary}
 			}
-			if !withinSession {
+			if resource.Grade != BySession && !withinSession {
 				return Decision{By: session}
 			}
 		}

@@ -12,6 +12,8 @@ type Principal struct {
 	SessionARN string
 	// ID is the unique id of the user or role.
 	ID string
+	// Bounded is true of a user or role with a permissions boundary. Decide sets it.
+	Bounded bool
 }
 
 // Root is the principal that an account is in a policy.
@@ -38,6 +40,8 @@ func (s *Statement) names(p Principal) Grade {
 	switch {
 	case s.Principal != nil:
 		return s.Principal.grade(p)
+	case s.NotPrincipal != nil && s.Effect == Deny && p.Bounded:
+		return ByEveryone // as AWS has it, whoever is listed
 	case s.NotPrincipal != nil:
 		return s.NotPrincipal.gradeNot(p)
 	default:
