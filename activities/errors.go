@@ -46,6 +46,8 @@ func remedy(code string, status int) string {
 		return "check the worker's credentials"
 	case status == http.StatusForbidden || code == "AccessDenied" || code == "AccessDeniedException":
 		return "give the worker the permission that this operation needs"
+	case code == "LimitExceeded":
+		return "use another IAM role for this project, or have the quota raised"
 	case code == "GROUP_NOT_FOUND":
 		return "check the project id, and that the worker's credentials reach this project"
 	case code == "ENCRYPTION_AT_REST_SETTINGS_INVALID":
@@ -116,7 +118,7 @@ func unreachable(err error, service string, status int, wait time.Duration, doin
 		return temporal.NewApplicationErrorWithOptions(misconfigured.Error(), cmk.ErrMisconfigured, temporal.ApplicationErrorOptions{NonRetryable: true})
 	}
 	return temporal.NewApplicationErrorWithOptions(message, cmk.ErrUnreachable, temporal.ApplicationErrorOptions{
-		NonRetryable:   status >= 400 && status < 500 && !retryable("", status),
+		NonRetryable:   status == http.StatusUnauthorized || status == http.StatusForbidden,
 		NextRetryDelay: wait,
 		Cause:          errors.New(brief(cause(err))),
 	})

@@ -184,9 +184,6 @@ type EnsureIAMRoleInput struct {
 	KeyARNs    []string `json:"keyArns"`
 }
 
-// trustLimit is the default size of a trust policy, in characters. A quota may allow 4,096; IAM then accepts more.
-const trustLimit = 4096
-
 // EnsureIAMRole makes the role trust Atlas for the project and gives it the use of the keys, by our own statement and
 // inline policy, leaving all else as it is. It returns the role's ARN once IAM shows what was written.
 func (a *IAM) EnsureIAMRole(ctx context.Context, in EnsureIAMRoleInput) (string, error) {
@@ -217,9 +214,6 @@ func (a *IAM) ensureTrust(ctx context.Context, in EnsureIAMRoleInput) (string, e
 	}
 	if same(before, trust.String()) {
 		return *role.Arn, nil
-	}
-	if len(trust.String()) > trustLimit {
-		return "", final(cmk.ErrForeign, "the trust policy of IAM role %s would have %d characters, IAM allows %d at most: use another role for project %s", in.Name, len(trust.String()), trustLimit, in.ProjectID)
 	}
 	text := trust.String()
 	if _, err := a.api.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &in.Name, PolicyDocument: &text}); err != nil {

@@ -25,9 +25,29 @@ type statement struct {
 	Sid       string                       `json:"Sid"`
 	Effect    string                       `json:"Effect"`
 	Principal map[string]string            `json:"Principal,omitempty"`
-	Action    []string                     `json:"Action"`
-	Resource  []string                     `json:"Resource,omitempty"`
+	Action    values                       `json:"Action"`
+	Resource  values                       `json:"Resource,omitempty"`
 	Condition map[string]map[string]string `json:"Condition,omitempty"`
+}
+
+// values is one or more of something. One is written without the list around it: a trust policy has 2,048 characters for
+// all its projects.
+type values []string
+
+func (v values) MarshalJSON() ([]byte, error) {
+	if len(v) == 1 {
+		return json.Marshal(v[0])
+	}
+	return json.Marshal([]string(v))
+}
+
+func (v *values) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*v = values{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(v))
 }
 
 // newDocument is a document with no statements.
@@ -115,7 +135,7 @@ func trustStatement(projectID, atlasARN, externalID string) statement {
 	return statement{
 		Sid: Sid(projectID), Effect: "Allow",
 		Principal: map[string]string{"AWS": atlasARN},
-		Action:    []string{"sts:AssumeRole"},
+		Action:    values{"sts:AssumeRole"},
 		Condition: map[string]map[string]string{"StringEquals": {"sts:ExternalId": externalID}},
 	}
 }
