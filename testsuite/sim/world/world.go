@@ -101,6 +101,15 @@ func (w *World) At(t time.Time, f func()) (cancel func()) {
 // Do. Between two calls the world has stood still, so what f adds up over time is exact.
 func (w *World) Observe(f func()) { w.observers = append(w.observers, f) }
 
+// Reset calls off everything that is due and forgets what was drawn, so that the world runs as from the start, with
+// its clock and observers as they are.
+func (w *World) Reset() {
+	w.queue = nil
+	w.scheduled = 0
+	clear(w.ids)
+	clear(w.draws)
+}
+
 func (w *World) settle() {
 	present := w.clock.Now()
 	for len(w.queue) > 0 && !w.queue[0].due.After(present) {
