@@ -1,0 +1,193 @@
+package atlassim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Act is something that others, or the world itself, do behind the back of whoever uses Atlas.
+type Act struct {
+	// Kind is one of the kinds below.
+	Kind string `json:"kind" yaml:"kind"`
+	// Project is the id of the project; it may be left out where there is only one or nothing depends on it.
+	Project string `json:"project,omitempty" yaml:"project,omitempty"`
+	// Endpoint is the id of an endpoint; instead, Region names its region in Atlas's spelling.
+	Endpoint string `json:"endpoint,omitempty" yaml:"endpoint,omitempty"`
+	Region   string `json:"region,omitempty" yaml:"region,omitempty"`
+	// Status is what an endpoint is held in; empty releases it.
+	Status  string `json:"status,omitempty" yaml:"status,omitempty"`
+	Message string `json:"message,omitempty" yaml:"message,omitempty"`
+	// Cluster names a cluster, Node one of its nodes by id; without Node all are meant.
+	Cluster string `json:"cluster,omitempty" yaml:"cluster,omitempty"`
+	Node    string `json:"node,omitempty" yaml:"node,omitempty"`
+	// Add is the cluster to add.
+	Add *Cluster `json:"add,omitempty" yaml:"add,omitempty"`
+	// Settings are the assumptions to change.
+	Settings json.RawMessage `json:"settings,omitempty" yaml:"settings,omitempty"`
+}
+
+// The kinds of Act that happen in Atlas.
+const (
+	// RejectEndpoint and RemoveEndpoint: its connection is rejected or removed on AWS's side. Atlas builds another.
+	RejectEndpoint = "rejectEndpoint"
+	RemoveEndpoint = "removeEndpoint"
+	// FailEndpoint ends an endpoint as FAILED, with Message.
+	FailEndpoint = "failEndpoint"
+	// HoldEndpoint puts an endpoint into Status and keeps it there, until another with an empty Status releases it.
+	HoldEndpoint = "holdEndpoint"
+	AddCluster   = "addCluster"
+	// RemoveCluster deletes a cluster at once.
+	RemoveCluster    = "removeCluster"
+	PauseCluster     = "pauseCluster"
+	ResumeCluster    = "resumeCluster"
+	RestartNode      = "restartNode"
+	StartMaintenance = "startMaintenance"
+	StopMaintenance  = "stopMaintenance"
+	// LoseNetwork takes the network between nodes and KMS away in Region, in all of them if it is empty.
+	LoseNetwork    = "loseNetwork"
+	RestoreNetwork = "restoreNetwork"
+	// Assume changes assumptions.
+	Assume = "assume"
+	// CheckKeys has the periodic check of a project happen now.
+	CheckKeys = "checkKeys"
+)
+
+// Act does what others would. It is called from within World.Do.
+func (a *Atlas) Act(act Act) error {
+	switch act.Kind {
+	case Assume:
+		changed, err := a.assume.with(act.Settings)
+		if err == nil {
+			a.assume = changed
+		}
+		return err
+	case LoseNetwork, RestoreNetwork:
+		region := "*"
+		if act.Region != "" {
+			region = awsRegion(act.Region)
+		}
+		if act.Kind == LoseNetwork {
+			a.unreachable[region] = true
+		} else if delete(a.unreachable, region); act.Region == "" {
+			clear(a.unreachable)
+		}
+		return nil
+	}
+	p, err := a.actProject(act)
+	if err != nil {
+		return err
+	}
+	switch act.Kind {
+	case RejectEndpoint, RemoveEndpoint, FailEndpoint, HoldEndpoint:
+		return a.actEndpoint(p, act)
+	case StartMaintenance:
+		a.maintain(p)
+	case StopMaintenance:
+		p.maintenance = false
+	case CheckKeys:
+		if p.kms != nil {
+			a.validate(p)
+			a.check(p)
+		}
+	case AddCluster:
+		if act.Add == nil {
+			return fmt.Errorf("act %s: add is missing", act.Kind)
+		}
+		if err := a.addCluster(p, *act.Add); err != nil {
+			return fmt.Errorf("act %s: %w", act.Kind, err)
+		}
+		a.record(p, "CLUSTER_CREATED", nil)
+	case RemoveCluster, PauseCluster, ResumeCluster, RestartNode:
+		return a.actCluster(p, act)
+	default:
+		return fmt.Errorf("act %q is unknown", act.Kind)
+	}
+	return nil
+}
+
+func (a *Atlas) actProject(act Act) (*project, error) {
+	if act.Project == "" && len(a.projects) == 1 {
+		return a.projects[0], nil
+	}
+	if p := a.project(act.Project); p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("act %s: no project %q", act.Kind, act.Project)
+}
+
+func (a *Atlas) actEndpoint(p *project, act Act) error {
+	i := slices.IndexFunc(p.endpoints, func(e *endpoint) bool {
+		return e.id == act.Endpoint || act.Endpoint == "" && e.region == act.Region && e.status != pendingRecreation
+	})
+	if i < 0 {
+		return fmt.Errorf("act %s: no endpoint %s%s", act.Kind, act.Endpoint, act.Region)
+	}
+	e := p.endpoints[i]
+	switch act.Kind {
+	case RejectEndpoint:
+		a.lose(e, "The private endpoint was rejected.")
+	case RemoveEndpoint:
+		a.lose(e, "The private endpoint was removed.")
+	case FailEndpoint:
+		message := act.Message
+		if message == "" {
+			message = "The private endpoint could not be created."
+		}
+		a.turnAtOnce(e, failed, message)
+	case HoldEndpoint:
+		if act.Status == "" {
+			a.release(e)
+			return nil
+		}
+		if !slices.Contains([]string{initiating, pendingAcceptance, active, failed, pendingRecreation, deletingEndpoint}, act.Status) {
+			return fmt.Errorf("act %s: status %q is none of an endpoint", act.Kind, act.Status)
+		}
+		e.held = true
+		a.turnAtOnce(e, act.Status, act.Message)
+	}
+	return nil
+}
+
+// release lets a held endpoint go on from where it is.
+func (a *Atlas) release(e *endpoint) {
+	e.held = false
+	switch e.status {
+	case initiating, pendingAcceptance:
+		e.status = initiating
+		a.provision(e)
+	case deletingEndpoint:
+		a.remove(e)
+	case pendingRecreation:
+		a.lose(e, e.message)
+	}
+}
+
+func (a *Atlas) actCluster(p *project, act Act) error {
+	c := p.cluster(act.Cluster)
+	if c == nil {
+		return fmt.Errorf("act %s: no cluster %q", act.Kind, act.Cluster)
+	}
+	switch act.Kind {
+	case RemoveCluster:
+		c.state = deleting
+		p.clusters = slices.DeleteFunc(p.clusters, func(other *cluster) bool { return other == c })
+		a.record(p, "CLUSTER_DELETED", nil)
+	case PauseCluster:
+		a.pause(c)
+	case ResumeCluster:
+		a.resume(c)
+	case RestartNode:
+		found := false
+		for _, n := range c.all() {
+			if act.Node == "" || n.id == act.Node {
+				found = true
+				a.restart(n)
+			}
+		}
+		if !found {
+			return fmt.Errorf("act %s: no node %q in cluster %s", act.Kind, act.Node, c.name)
+		}
+	}
+	return nil
+}

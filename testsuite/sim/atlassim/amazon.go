@@ -1,0 +1,95 @@
+package atlassim
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+)
+
+// Amazon is what Atlas does in AWS. It is called from within World.Do; its errors are *awssim.Error.
+type Amazon interface {
+	// Assume says whether the identity is admitted.
+	Assume(id awssim.Identity) error
+	// UseKey says whether the identity may do action ("kms:Decrypt") with the key in region, over path, and the key
+	// is able to.
+	UseKey(id awssim.Identity, action, keyRef, region string, path awssim.Path) error
+	// CheckKey says what UseKey would, and leaves no trace.
+	CheckKey(id awssim.Identity, action, keyRef, region string, path awssim.Path) error
+	// ResolveKey is the key that a reference means in a region.
+	ResolveKey(keyRef, region string) (awssim.KeyView, error)
+}
+
+// awsRegion is Atlas's US_EAST_1 in AWS's spelling, us-east-1.
+func awsRegion(atlas string) string {
+	return strings.ReplaceAll(strings.ToLower(atlas), "_", "-")
+}
+
+// keyID is the id in any spelling of a key: itself, or what an ARN ends with.
+func keyID(ref string) string {
+	if _, id, ok := strings.Cut(ref, ":key/"); ok {
+		return id
+	}
+	return ref
+}
+
+// keyIn is how a node in region asks for the key.
+func (a *Atlas) keyIn(ref, region string) string {
+	parts := strings.Split(ref, ":")
+	if !a.assume.RegionalARNs || len(parts) < 6 || parts[0] != "arn" || !strings.HasPrefix(keyID(ref), "mrk-") {
+		return ref
+	}
+	parts[3] = region
+	return strings.Join(parts, ":")
+}
+
+// isAlias is true of alias/x and of its ARN.
+func isAlias(ref string) bool {
+	return strings.HasPrefix(ref, "alias/") || strings.Contains(ref, ":alias/")
+}
+
+// test is whether a node or the control plane could use the key: it describes it, encrypts and decrypts.
+func (a *Atlas) test(id awssim.Identity, key, region string, path awssim.Path) error {
+	if id.AccessKeyID == "" {
+		if err := a.aws.Assume(id); err != nil {
+			return err
+		}
+	}
+	for _, action := range []string{"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"} {
+		if err := a.aws.UseKey(id, action, key, region, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusedByAWS is how Atlas reports what AWS answered when it tested a key.
+func refusedByAWS(err error, id awssim.Identity, key, group string) *APIError {
+	var refused *awssim.Error
+	if !errors.As(err, &refused) {
+		return badRequest("ENCRYPTION_AT_REST_SETTINGS_INVALID", err.Error())
+	}
+	state := func(code, what string) *APIError {
+		return badRequest(code, "The AWS KMS customer master key "+key+" is "+what+".", key)
+	}
+	switch refused.Code {
+	case "AccessDenied":
+		return cannotAssumeRole(id.RoleARN)
+	case "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException":
+		return badRequest("INVALID_AWS_CREDENTIALS", "The AWS credentials are invalid.")
+	case "AccessDeniedException":
+		return badRequest("NO_PERMISSION_TO_ENCRYPT_DECRYPT", "The AWS credentials have no permission to encrypt and decrypt with the key.")
+	case "NotFoundException", "ValidationException", "InvalidArnException":
+		return refusal(404, "AWS_CUSTOMER_MASTER_KEY_NOT_FOUND", "The AWS KMS customer master key "+key+" was not found for group "+group+".", key, group)
+	case "DisabledException":
+		return state("AWS_KMS_CUSTOMER_MASTER_KEY_NOT_ENABLED", "not enabled")
+	case "KMSInvalidStateException":
+		switch refused.KeyState {
+		case "PendingDeletion", "PendingReplicaDeletion":
+			return state("AWS_KMS_CUSTOMER_MASTER_KEY_PENDING_DELETION", "pending deletion")
+		case "PendingImport":
+			return state("AWS_KMS_CUSTOMER_MASTER_KEY_PENDING_IMPORT", "pending import")
+		}
+	}
+	return state("AWS_KMS_CUSTOMER_MASTER_KEY_NOT_ENABLED", "not enabled")
+}

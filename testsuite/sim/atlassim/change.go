@@ -1,0 +1,140 @@
+package atlassim
+
+import (
+	"slices"
+	"time"
+)
+
+// How long a node that cannot start for want of its key waits before it tries again within a change.
+const resyncRetry = time.Minute
+
+// begin and finish enclose a change of a cluster, several of which may be under way.
+func (a *Atlas) begin(c *cluster) {
+	c.work++
+	if c.state == idle {
+		c.state = updating
+	}
+}
+
+func (a *Atlas) finish(c *cluster) {
+	c.work--
+	if c.work > 0 || c.state == deleting {
+		return
+	}
+	if c.state == creating {
+		a.record(c.project, "CLUSTER_READY", nil)
+	} else {
+		a.record(c.project, "CLUSTER_UPDATE_COMPLETED", nil)
+	}
+	c.state = idle
+}
+
+// spend is a change of a cluster that takes d, with then at its end.
+func (a *Atlas) spend(c *cluster, d time.Duration, then func()) {
+	a.begin(c)
+	a.world.After(d, func() {
+		if c.state == deleting {
+			return
+		}
+		if then != nil {
+			then()
+		}
+		a.finish(c)
+	})
+}
+
+// resync makes a cluster's nodes one after another what its provider asks for, by an initial sync of each.
+func (a *Atlas) resync(c *cluster) {
+	if c.resyncing {
+		return // the sync under way sees the new provider
+	}
+	c.resyncing = true
+	a.begin(c)
+	a.resyncNext(c)
+}
+
+func (a *Atlas) resyncNext(c *cluster) {
+	want := c.provider == providerAWS
+	i := slices.IndexFunc(c.nodes, func(n *node) bool { return n.encrypted != want })
+	if i < 0 {
+		c.resyncing = false
+		c.shown = c.provider
+		a.reprovisionSearch(c)
+		a.finish(c)
+		return
+	}
+	d := a.world.Duration(a.config.Durations.ResyncNode, "resyncNode") +
+		time.Duration(c.dataGB*float64(a.world.Duration(a.config.Durations.ResyncGB, "resyncGB")))
+	a.world.After(d, func() { a.resyncEnd(c, c.nodes[min(i, len(c.nodes)-1)]) })
+}
+
+func (a *Atlas) resyncEnd(c *cluster, n *node) {
+	if c.state == deleting {
+		return
+	}
+	if c.provider == providerAWS && !n.encrypted && a.probe(n) != nil {
+		n.up = false
+		a.world.After(resyncRetry, func() { a.resyncEnd(c, n) })
+		return
+	}
+	n.encrypted = c.provider == providerAWS
+	n.up, n.refused, n.unreached = !c.paused, false, false
+	a.resyncNext(c)
+}
+
+// rewrap has every cluster that uses the project's key wrap its master keys with the one now configured.
+func (a *Atlas) rewrap(p *project) {
+	for _, c := range p.clusters {
+		if c.encryptedAny() && !c.paused {
+			a.spend(c, a.world.Duration(a.config.Durations.Rewrap, "rewrap"), nil)
+		}
+	}
+}
+
+// pause stops a cluster's nodes; resume starts them, for which encrypted ones need their key.
+func (a *Atlas) pause(c *cluster) {
+	if c.paused {
+		return
+	}
+	c.paused = true
+	for _, n := range c.all() {
+		n.up = false
+	}
+	a.spend(c, a.world.Duration(a.config.Durations.ClusterChange, "pause"), nil)
+}
+
+func (a *Atlas) resume(c *cluster) {
+	if !c.paused {
+		return
+	}
+	c.paused = false
+	a.spend(c, a.world.Duration(a.config.Durations.ClusterChange, "resume"), func() {
+		for _, n := range c.all() {
+			a.start(n)
+		}
+	})
+}
+
+// maintain restarts the nodes of a project's clusters one after another, as maintenance does.
+func (a *Atlas) maintain(p *project) {
+	p.maintenance = true
+	for _, c := range p.clusters {
+		if c.paused || c.state != idle {
+			continue
+		}
+		a.begin(c)
+		a.maintainNext(c, c.all())
+	}
+}
+
+func (a *Atlas) maintainNext(c *cluster, left []*node) {
+	if len(left) == 0 || !c.project.maintenance || c.state == deleting {
+		a.finish(c)
+		return
+	}
+	left[0].up = false
+	a.world.After(a.world.Duration(a.config.Durations.NodeRestart, "nodeRestart"), func() {
+		a.start(left[0])
+		a.maintainNext(c, left[1:])
+	})
+}

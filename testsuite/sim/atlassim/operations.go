@@ -1,0 +1,100 @@
+package atlassim
+
+import "net/http"
+
+// operation is one operation of the Administration API, by the id that the service's own description gives it.
+type operation struct {
+	id, method, path string
+	// versions of the resource that are served, oldest first.
+	versions []version
+	// status of success.
+	status int
+	// role is the least that may call it.
+	role   string
+	set    string
+	public bool // needs no authentication
+	write  bool
+	// handle does the work, within World.Do; a nil result answers no body.
+	handle func(*call) (any, error)
+	// raw serves what is not of the Administration API's format. It is not within World.Do.
+	raw func(*call, http.ResponseWriter)
+}
+
+// version is a dated version of a resource. A deprecated one says since when and until when it is served.
+type version struct{ date, deprecated, sunset string }
+
+const (
+	apiRoot = "/api/atlas/v2"
+	inGroup = apiRoot + "/groups/{groupId}"
+	ofOne   = inGroup + "/clusters/{clusterName}"
+	rest    = inGroup + "/encryptionAtRest"
+	access  = inGroup + "/cloudProviderAccess"
+	private = rest + "/{cloudProvider}/privateEndpoints"
+
+	reader  = "GROUP_READ_ONLY"
+	manager = "GROUP_CLUSTER_MANAGER"
+	owner   = "GROUP_OWNER"
+)
+
+func read(id, path, date, role, set string, h func(*call) (any, error)) operation {
+	return operation{id: id, method: http.MethodGet, path: path, versions: []version{{date: date}}, status: http.StatusOK, role: role, set: set, handle: h}
+}
+
+func write(id, method, path, date string, status int, role, set string, h func(*call) (any, error)) operation {
+	return operation{id: id, method: method, path: path, versions: []version{{date: date}}, status: status, role: role, set: set, handle: h, write: true}
+}
+
+// since adds older versions to an operation.
+func (op operation) since(older ...version) operation {
+	op.versions = append(older, op.versions...)
+	return op
+}
+
+// operations are all that are served.
+func operations() []operation {
+	const (
+		get, post, patch, put, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete
+		v2023, vFeb, vOct          = "2023-01-01", "2023-02-01", "2023-10-01"
+		v2024, vAug, vOct24, v2025 = "2024-05-30", "2024-08-05", "2024-10-23", "2025-03-12"
+	)
+	olderCluster := version{date: vAug, deprecated: "Wed, 23 Oct 2024 00:00:00 GMT", sunset: "Mon, 1 Mar 2027 00:00:00 GMT"}
+	ops := []operation{
+		read("listGroups", apiRoot+"/groups", v2023, reader, setInspection, listGroups),
+		read("getGroup", inGroup, v2023, reader, setGroups, getGroup),
+
+		read("listGroupCloudProviderAccess", access, v2023, reader, setAccess, listAccess),
+		write("createGroupCloudProviderAccess", post, access, v2023, 200, owner, setAccess, createAccess),
+		read("getGroupCloudProviderAccess", access+"/{roleId}", v2023, reader, setAccess, getAccess),
+		write("authorizeGroupCloudProviderAccessRole", patch, access+"/{roleId}", v2023, 200, owner, setAccess, authorizeAccess),
+		write("deauthorizeGroupCloudProviderAccessRole", del, access+"/{cloudProvider}/{roleId}", v2023, 204, owner, setAccess, deauthorizeAccess),
+
+		read("getGroupEncryptionAtRest", rest, v2023, reader, setEncryption, getEncryption),
+		write("updateGroupEncryptionAtRest", patch, rest, v2023, 200, owner, setEncryption, updateEncryption),
+		read("listGroupEncryptionAtRestPrivateEndpoints", private, v2023, owner, setEncryption, listEndpoints),
+		write("createGroupEncryptionAtRestPrivateEndpoint", post, private, v2023, 202, owner, setEncryption, createEndpoint),
+		read("getGroupEncryptionAtRestPrivateEndpoint", private+"/{endpointId}", v2023, owner, setEncryption, getEndpoint),
+		write("requestGroupEncryptionAtRestPrivateEndpointDeletion", del, private+"/{endpointId}", v2023, 204, owner, setEncryption, deleteEndpoint),
+
+		read("listGroupClusters", inGroup+"/clusters", vAug, reader, setClusters, listClusters),
+		read("getGroupCluster", ofOne, vAug, reader, setClusters, getCluster),
+		write("createGroupCluster", post, inGroup+"/clusters", vOct24, 201, manager, setClusters, createCluster).since(olderCluster),
+		write("updateGroupCluster", patch, ofOne, vOct24, 200, manager, setClusters, updateCluster).since(olderCluster),
+		write("deleteGroupCluster", del, ofOne, vFeb, 202, owner, setClusters, deleteCluster),
+
+		read("getGroupClusterSearchDeployment", ofOne+"/search/deployment", v2025, reader, setSearch, getSearch).since(version{date: v2024}),
+
+		read("listGroupEvents", inGroup+"/events", v2023, reader, setMonitoring, listEvents),
+		read("getGroupEvent", inGroup+"/events/{eventId}", v2023, reader, setMonitoring, getEvent),
+	}
+	for i := range ops {
+		if ops[i].method == get && ops[i].id == "listGroups" {
+			ops[i].role = ""
+		}
+	}
+	_ = put
+	_ = vOct
+	return append(ops,
+		operation{id: "issueToken", method: post, path: tokenPath, raw: issueToken},
+		operation{id: "revokeToken", method: post, path: revokePath, raw: revokeToken},
+	)
+}
