@@ -18,7 +18,6 @@ import (
 // Client drives changes in one Temporal namespace. It is safe for concurrent use.
 type Client struct {
 	temporal client.Client
-	bySignal bool
 }
 
 // New is a client over a connection, which stays the caller's to close.

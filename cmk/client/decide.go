@@ -12,43 +12,37 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// BySignal is a client whose decisions go by signal: they are kept until a worker takes them, however long that is, and
-// nobody answers. Without it they go by update: the change answers whether it took the decision, which needs a worker
-// that runs.
-func (c *Client) BySignal() *Client { return &Client{temporal: c.temporal, bySignal: true} }
-
-// Approve approves the plan. The status is the change's after the decision, and nil by signal. An error is a
-// *RefusedError when the change did not take the decision, *NoAnswer when no worker answered in ctx's time, *NotFound or
-// *Closed when there is no such change to decide on.
+// Approve approves the plan; see Send.
 func (c *Client) Approve(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
-	return c.send(ctx, workflowID, cmk.SignalApprove, d)
+	return c.Send(ctx, workflowID, cmk.SignalApprove, d)
 }
 
-// Reject rejects the plan; see Approve.
+// Reject rejects the plan; see Send.
 func (c *Client) Reject(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
-	return c.send(ctx, workflowID, cmk.SignalReject, d)
+	return c.Send(ctx, workflowID, cmk.SignalReject, d)
 }
 
-// ApproveEndpoint approves one endpoint, a region's, or all; see Approve.
+// ApproveEndpoint approves one endpoint, a region's, or all; see Send.
 func (c *Client) ApproveEndpoint(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
-	return c.send(ctx, workflowID, cmk.SignalApproveEndpoint, d)
+	return c.Send(ctx, workflowID, cmk.SignalApproveEndpoint, d)
 }
 
-// RejectEndpoint rejects one endpoint, a region's, or all; see Approve. Atlas deletes a rejected endpoint.
+// RejectEndpoint rejects one endpoint, a region's, or all; see Send. Atlas deletes a rejected endpoint.
 func (c *Client) RejectEndpoint(ctx context.Context, workflowID string, d cmk.Decision) (*cmk.Status, error) {
-	return c.send(ctx, workflowID, cmk.SignalRejectEndpoint, d)
+	return c.Send(ctx, workflowID, cmk.SignalRejectEndpoint, d)
 }
 
 // Resolve says what to do with a step that waits for a person: signal is cmk.SignalRetry, cmk.SignalSkip or
-// cmk.SignalAbort; see Approve.
+// cmk.SignalAbort; see Send.
 func (c *Client) Resolve(ctx context.Context, workflowID, signal string, r cmk.Resolution) (*cmk.Status, error) {
-	return c.send(ctx, workflowID, signal, r)
+	return c.Send(ctx, workflowID, signal, r)
 }
 
-func (c *Client) send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error) {
-	if c.bySignal {
-		return nil, c.explain(ctx, workflowID, c.temporal.SignalWorkflow(ctx, workflowID, "", name, payload))
-	}
+// Send delivers a decision as an update: the change answers whether it took it, and the status is the change's after it.
+// name is one of cmk's signals, payload a cmk.Decision or cmk.Resolution. An error is a *RefusedError when the change did
+// not take the decision, *NoAnswer when no worker answered in ctx's time, *NotFound or *Closed when there is no such
+// change to decide on.
+func (c *Client) Send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error) {
 	handle, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: workflowID, UpdateName: name, Args: []any{payload}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
@@ -60,6 +54,12 @@ func (c *Client) send(ctx context.Context, workflowID, name string, payload any)
 		return nil, c.explain(ctx, workflowID, refusal(err))
 	}
 	return &status, nil
+}
+
+// Signal delivers a decision as a signal: it is kept until a worker takes it, however long that is, and nobody answers; a
+// decision that is not taken is found among the status's refusals. An error is *NotFound or *Closed, or of the connection.
+func (c *Client) Signal(ctx context.Context, workflowID, name string, payload any) error {
+	return c.explain(ctx, workflowID, c.temporal.SignalWorkflow(ctx, workflowID, "", name, payload))
 }
 
 // refusal is err as a *RefusedError, if that is what a change answered.

@@ -2,16 +2,33 @@ package client
 
 import (
 	"context"
+	"errors"
 
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// Status asks a change where it stands, open or closed. It costs no history. An error is *NotFound or *NoAnswer, or of
-// the connection.
+// Status asks a change where it stands, open or closed. It costs no history. Of a closed one it is known even while no
+// worker runs. An error is *NotFound or *NoAnswer, or of the connection.
 func (c *Client) Status(ctx context.Context, workflowID string) (*cmk.Status, error) {
-	return c.status(ctx, Run{WorkflowID: workflowID})
+	run := Run{WorkflowID: workflowID}
+	asked, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	status, err := c.status(asked, run)
+	var silent *NoAnswer
+	if !errors.As(err, &silent) || c.closed(ctx, workflowID) == "" {
+		return status, err
+	}
+	report, end := c.Wait(ctx, run, Watch{})
+	var failed *Failed
+	switch {
+	case end == nil:
+		return &report.Status, nil
+	case errors.As(end, &failed) && failed.Report != nil:
+		return &failed.Report.Status, nil
+	}
+	return nil, err
 }
 
 func (c *Client) status(ctx context.Context, run Run) (*cmk.Status, error) {

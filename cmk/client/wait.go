@@ -35,13 +35,13 @@ func (c *Client) Wait(ctx context.Context, run Run, w Watch) (*cmk.Report, error
 		report *cmk.Report
 		err    error
 	}
-	ended := make(chan result, 1)
+	over := make(chan result, 1)
 	silent := make(chan error)
 	getCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		r, err := c.result(getCtx, run, silent)
-		ended <- result{r, err}
+		over <- result{r, err}
 	}()
 	every := w.Every
 	if every <= 0 {
@@ -51,7 +51,7 @@ func (c *Client) Wait(ctx context.Context, run Run, w Watch) (*cmk.Report, error
 	defer tick.Stop()
 	for {
 		select {
-		case r := <-ended:
+		case r := <-over:
 			return r.report, r.err
 		case err := <-silent:
 			w.silent(err)
@@ -138,4 +138,3 @@ func passing(err error) bool {
 	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.As(err, &exhausted) ||
 		errors.Is(err, context.DeadlineExceeded)
 }
-

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// lines shows a change as one line for everything that happens, for logs and pipes.
+type lines struct {
+	print      func(format string, args ...any)
+	workflowID string
+	now        func() time.Time
+
+	last      cmk.Status
+	lastQuiet string
+}
+
+func (l *lines) status(s cmk.Status) {
+	for _, line := range happened(l.last, s, l.workflowID) {
+		l.print("%6s  %s", age(s.Started, endOr(s, l.now())), line)
+	}
+	l.last, l.lastQuiet = s, ""
+}
+
+func (l *lines) silent(why string) {
+	if why != l.lastQuiet {
+		l.print("        %s", why)
+	}
+	l.lastQuiet = why
+}
+
+func (l *lines) end() {}
+
+// happened tells what is new in a status.
+func happened(before, now cmk.Status, workflowID string) []string {
+	var out []string
+	if now.Phase != before.Phase {
+		out = append(out, "phase "+string(now.Phase))
+	}
+	if len(now.Writes) >= len(before.Writes) {
+		for _, w := range now.Writes[len(before.Writes):] {
+			out = append(out, fmt.Sprintf("wrote %s: %s (%s)", w.System, w.Operation, w.Object))
+		}
+	}
+	for _, e := range now.Endpoints {
+		at := slices.IndexFunc(before.Endpoints, func(o cmk.EndpointReport) bool { return o.Region == e.Region })
+		if at >= 0 && sameEndpoint(before.Endpoints[at], e) || e.Status == "" && len(e.Votes) == 0 {
+			continue
+		}
+		row := endpointRow(e, time.Time{})
+		out = append(out, fmt.Sprintf("endpoint %s %s: %s, %s", row[1], e.ID, row[2], row[4]))
+	}
+	for _, c := range now.Clusters {
+		at := slices.IndexFunc(before.Clusters, func(o cmk.ClusterReport) bool { return o.Name == c.Name })
+		if at >= 0 && sameCluster(before.Clusters[at], c) {
+			continue
+		}
+		row := clusterRow(c, time.Time{})
+		out = append(out, fmt.Sprintf("cluster %s: %s, %s", row[1], row[2], row[4]))
+	}
+	for _, w := range now.Awaiting {
+		if w.Signal == "" || slices.ContainsFunc(before.Awaiting, func(o cmk.Wait) bool { return o.For == w.For && o.What == w.What && o.Example == w.Example }) {
+			continue
+		}
+		out = append(out, fmt.Sprintf("waits for %s: %s", w.What, command(w, workflowID)))
+	}
+	for _, r := range now.Refusals {
+		if !slices.Contains(before.Refusals, r) {
+			out = append(out, fmt.Sprintf("not taken: %s by %s: %s (%s)", r.Signal, r.By, r.Why, r.Code))
+		}
+	}
+	if now.Problem != "" && now.Problem != before.Problem {
+		out = append(out, "problem: "+now.Problem)
+	}
+	return out
+}
+
+func sameEndpoint(a, b cmk.EndpointReport) bool {
+	return a.ID == b.ID && a.Status == b.Status && a.ErrorMessage == b.ErrorMessage && a.Approval == b.Approval && len(a.Votes) == len(b.Votes)
+}
+
+func sameCluster(a, b cmk.ClusterReport) bool {
+	return a.Provider == b.Provider && a.State == b.State && a.Done == b.Done && a.Skipped == b.Skipped
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/cmk/client"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status" + targetUse,
+		Short: "Show where a change stands, what it waits for, and what moves it on",
+		Example: `  starter status 64b7f0c2a1b2c3d4e5f60718
+  starter status cmk-64b7f0c2a1b2c3d4e5f60718 --watch
+  starter status cmk-64b7f0c2a1b2c3d4e5f60718 -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: a.does(func(cmd *cobra.Command, args []string) error {
+			return a.status(cmd.Context(), workflowID(args[0]), watch)
+		}),
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "follow the change until it has ended; exit as enable --wait does")
+	cmd.Flags().DurationVar(&a.timeout, "timeout", 0, "stop watching after this long; the change goes on")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, workflowID string, watch bool) error {
+	temporal, disconnect, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer disconnect()
+	if watch {
+		return a.follow(ctx, temporal, client.Run{WorkflowID: workflowID})
+	}
+	status, err := ask(ctx, temporal, workflowID)
+	if err != nil {
+		return err
+	}
+	if a.output == outputJSON {
+		return a.printJSON(status)
+	}
+	for _, line := range block(*status, workflowID, time.Now()) {
+		a.printf("%s\n", line)
+	}
+	return nil
+}
+
+func ask(ctx context.Context, temporal changes, workflowID string) (*cmk.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return temporal.Status(ctx, workflowID)
+}
