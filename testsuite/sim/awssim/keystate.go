@@ -57,6 +57,9 @@ func (k *key) admits(operation string) error {
 	if states == nil || slices.Contains(states, k.state) {
 		return nil
 	}
+	if operation == "CancelKeyDeletion" {
+		return &Error{Code: codeInvalidState, Message: k.arn() + " is not pending deletion.", KeyState: k.state}
+	}
 	if k.state == stateDisabled {
 		return &Error{Code: codeDisabled, Message: k.arn() + " is disabled.", KeyState: k.state}
 	}
