@@ -49,13 +49,13 @@ func FreePort(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	var d net.Dialer
 	far, err := d.DialContext(ctx, "tcp", l.Addr().String())
 	if err != nil {
 		return 0, err
 	}
-	defer far.Close()
+	defer func() { _ = far.Close() }()
 	near, err := l.Accept()
 	if err != nil {
 		return 0, err

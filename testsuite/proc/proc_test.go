@@ -101,7 +101,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("only Linux tells a child that its parent has died")
 	}
-	parent := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
+	parent := exec.CommandContext(t.Context(), os.Args[0])
 	parent.Env = append(os.Environ(), parentMode+"=1")
 	out, err := parent.Output()
 	require.ErrorContains(t, err, "killed")
