@@ -1,65 +1,16 @@
 package sim_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
-	"go.mongodb.org/atlas-sdk/v20250312020/auth/clientcredentials"
 
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
-	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 )
-
-// handWound is a clock that a test winds.
-type handWound struct{ now time.Time }
-
-func (c *handWound) Now() time.Time { return c.now }
-
-func (c *handWound) wind(d time.Duration) { c.now = c.now.Add(d) }
-
-func newClock() *handWound { return &handWound{time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)} }
-
-// owner is the Atlas SDK's own client, with the service account that owns both projects.
-func owner(t *testing.T, r *sim.Running) *admin.APIClient {
-	t.Helper()
-	config := clientcredentials.NewConfig(sim.ClientID, sim.ClientSecret)
-	config.TokenURL = r.AtlasURL + clientcredentials.TokenAPIPath
-	config.RevokeURL = r.AtlasURL + clientcredentials.RevokeAPIPath
-	client, err := admin.NewClient(admin.UseBaseURL(r.AtlasURL), admin.UseHTTPClient(config.Client(context.Background())))
-	require.NoError(t, err)
-	return client
-}
-
-// start serves a world that is checked against the description of the API, on a hand-wound clock.
-func start(t *testing.T, o sim.Options) (*sim.Running, *handWound) {
-	t.Helper()
-	schema, err := atlassim.LoadSchema()
-	require.NoError(t, err)
-	clock := newClock()
-	o.Clock, o.Schema = clock, schema
-	return sim.Start(t, o), clock
-}
-
-const roleARN = "arn:aws:iam::" + awssim.CustomerAccount + ":role/atlas-cmk"
-
-// grantRole makes the IAM role that a project's cloud provider access role may assume, and winds until it works.
-func grantRole(t *testing.T, r *sim.Running, clock *handWound, atlas, externalID string) {
-	t.Helper()
-	require.NoError(t, r.Act(sim.Act{
-		Act: atlassim.Act{Kind: sim.CreateRole}, Role: roleARN,
-		Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + atlas + `"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"` + externalID + `"}}}]}`,
-	}))
-	require.NoError(t, r.Act(sim.Act{
-		Act: atlassim.Act{Kind: sim.PutRolePolicy}, Role: roleARN, Name: "kms",
-		Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:Decrypt","kms:Encrypt","kms:DescribeKey"],"Resource":"*"}]}`,
-	}))
-	clock.wind(5 * time.Minute)
-}
 
 func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) {
 	ctx := t.Context()

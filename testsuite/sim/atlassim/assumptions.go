@@ -67,6 +67,9 @@ type Assumptions struct {
 	// PendingRoleReused: another POST of a cloud provider access role answers with the pending one. Otherwise each
 	// makes a new one.
 	PendingRoleReused bool `yaml:"pendingRoleReused" json:"pendingRoleReused"`
+	// NoComplianceNotFound: where there is no Backup Compliance Policy, its GET is answered 404 with the placeholder
+	// code BACKUP_COMPLIANCE_POLICY_NOT_FOUND. Otherwise it is an empty object.
+	NoComplianceNotFound bool `yaml:"noComplianceNotFound" json:"noComplianceNotFound"`
 }
 
 // AccessKeyFate is what becomes of the id of an access key that is used no longer.

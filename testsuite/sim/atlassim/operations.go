@@ -50,16 +50,22 @@ func (op operation) since(older ...version) operation {
 	return op
 }
 
+// unauthenticated opens an operation to everybody.
+func (op operation) unauthenticated() operation {
+	op.public = true
+	return op
+}
+
 // operations are all that are served.
 func operations() []operation {
 	const (
-		get, post, patch, put, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete
-		v2023, vFeb, vOct          = "2023-01-01", "2023-02-01", "2023-10-01"
+		post, patch, put, del      = http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete
+		v2023, vFeb, vOct, vNov    = "2023-01-01", "2023-02-01", "2023-10-01", "2023-11-15"
 		v2024, vAug, vOct24, v2025 = "2024-05-30", "2024-08-05", "2024-10-23", "2025-03-12"
 	)
 	olderCluster := version{date: vAug, deprecated: "Wed, 23 Oct 2024 00:00:00 GMT", sunset: "Mon, 1 Mar 2027 00:00:00 GMT"}
 	ops := []operation{
-		read("listGroups", apiRoot+"/groups", v2023, reader, setInspection, listGroups),
+		read("listGroups", apiRoot+"/groups", v2023, "", setInspection, listGroups),
 		read("getGroup", inGroup, v2023, reader, setGroups, getGroup),
 
 		read("listGroupCloudProviderAccess", access, v2023, reader, setAccess, listAccess),
@@ -82,17 +88,39 @@ func operations() []operation {
 		write("deleteGroupCluster", del, ofOne, vFeb, 202, owner, setClusters, deleteCluster),
 
 		read("getGroupClusterSearchDeployment", ofOne+"/search/deployment", v2025, reader, setSearch, getSearch).since(version{date: v2024}),
+		write("createGroupClusterSearchDeployment", post, ofOne+"/search/deployment", v2024, 201, manager, setSearch, createSearch),
+		write("updateGroupClusterSearchDeployment", patch, ofOne+"/search/deployment", v2024, 200, manager, setSearch, updateSearch),
+		write("deleteGroupClusterSearchDeployment", del, ofOne+"/search/deployment", v2024, 204, manager, setSearch, deleteSearch),
+		read("getGroupClusterProcessArgs", ofOne+"/processArgs", vAug, reader, setClusters, getProcessArgs),
+		write("updateGroupClusterProcessArgs", patch, ofOne+"/processArgs", vAug, 200, manager, setClusters, updateProcessArgs),
+
+		read("listGroupClusterBackupSnapshots", ofOne+"/backup/snapshots", v2023, reader, setBackup, listSnapshots),
+		write("takeGroupClusterBackupSnapshots", post, ofOne+"/backup/snapshots", v2023, 200, owner, setBackup, takeSnapshot),
+		read("getGroupClusterBackupSnapshot", ofOne+"/backup/snapshots/{snapshotId}", v2023, reader, setBackup, getSnapshot),
+		write("deleteGroupClusterBackupSnapshot", del, ofOne+"/backup/snapshots/{snapshotId}", v2023, 204, owner, setBackup, deleteSnapshot),
+		read("listGroupClusterBackupSnapshotShardedClusters", ofOne+"/backup/snapshots/shardedClusters", v2023, reader, setBackup, listShardedSnapshots),
+		read("getGroupClusterBackupSnapshotShardedCluster", ofOne+"/backup/snapshots/shardedCluster/{snapshotId}", v2023, reader, setBackup, getSnapshot),
+		write("deleteGroupClusterBackupSnapshotShardedCluster", del, ofOne+"/backup/snapshots/shardedCluster/{snapshotId}", v2023, 204, owner, setBackup, deleteSnapshot),
+		read("listGroupClusterBackupRestoreJobs", ofOne+"/backup/restoreJobs", v2023, reader, setBackup, listRestores),
+		write("createGroupClusterBackupRestoreJob", post, ofOne+"/backup/restoreJobs", v2023, 200, owner, setBackup, createRestore),
+		read("getGroupClusterBackupRestoreJob", ofOne+"/backup/restoreJobs/{restoreJobId}", v2023, reader, setBackup, getRestore),
+		write("cancelGroupClusterBackupRestoreJob", del, ofOne+"/backup/restoreJobs/{restoreJobId}", v2023, 204, owner, setBackup, cancelRestore),
+		read("getGroupBackupCompliancePolicy", inGroup+"/backupCompliancePolicy", vOct, reader, setBackup, getCompliance),
+		write("updateGroupBackupCompliancePolicy", put, inGroup+"/backupCompliancePolicy", vOct, 200, owner, setBackup, updateCompliance),
+
+		read("getGroupIpAddresses", inGroup+"/ipAddresses", v2023, reader, setMonitoring, getAddresses),
+		read("listControlPlaneIpAddresses", apiRoot+"/unauth/controlPlaneIPAddresses", vNov, "", setUnauth, listControlPlane).unauthenticated(),
+		read("getGroupMaintenanceWindow", inGroup+"/maintenanceWindow", v2023, reader, setMonitoring, getWindow),
+		write("updateGroupMaintenanceWindow", patch, inGroup+"/maintenanceWindow", v2023, 200, owner, setMonitoring, updateWindow),
+		write("resetGroupMaintenanceWindow", del, inGroup+"/maintenanceWindow", v2023, 204, owner, setMonitoring, resetWindow),
+		read("listGroupAlertConfigs", inGroup+"/alertConfigs", v2023, reader, setMonitoring, listAlertConfigs),
+		read("getSystemStatus", apiRoot, v2023, "", setInspection, getStatus),
+		read("listRateLimits", apiRoot+"/rateLimits", v2025, "", setInspection, listRateLimits),
+		read("getRateLimit", apiRoot+"/rateLimits/{endpointSetId}", v2025, "", setInspection, getRateLimit),
 
 		read("listGroupEvents", inGroup+"/events", v2023, reader, setMonitoring, listEvents),
 		read("getGroupEvent", inGroup+"/events/{eventId}", v2023, reader, setMonitoring, getEvent),
 	}
-	for i := range ops {
-		if ops[i].method == get && ops[i].id == "listGroups" {
-			ops[i].role = ""
-		}
-	}
-	_ = put
-	_ = vOct
 	return append(ops,
 		operation{id: "issueToken", method: post, path: tokenPath, raw: issueToken},
 		operation{id: "revokeToken", method: post, path: revokePath, raw: revokeToken},

@@ -217,7 +217,7 @@ func (s *Schema) response(c *call, status int, body []byte) error {
 		}
 		return fmt.Errorf("status %d is not described", status)
 	}
-	if len(body) == 0 {
+	if len(body) == 0 || string(body) == "{}" && toleratedEmpty(c.op.id) {
 		return nil
 	}
 	return s.body(ref.Value.Content, body, openapi3.VisitAsResponse())
@@ -237,7 +237,11 @@ func (s *Schema) body(content openapi3.Content, body []byte, as openapi3.SchemaV
 	if newest == "" || content[newest].Schema == nil {
 		return nil
 	}
-	return content[newest].Schema.Value.VisitJSON(withoutNulls(v), append([]openapi3.SchemaValidationOption{as}, s.options...)...)
+	schema, options := content[newest].Schema.Value, append([]openapi3.SchemaValidationOption{as}, s.options...)
+	if schema.VisitJSON(v, options...) == nil {
+		return nil
+	}
+	return schema.VisitJSON(withoutNulls(v), options...)
 }
 
 // withoutNulls drops null members: the live service sends and takes nulls that its description forbids.

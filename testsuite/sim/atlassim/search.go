@@ -80,9 +80,8 @@ func (a *Atlas) changeSearch(c *cluster, what string) {
 func (a *Atlas) removeSearch(c *cluster) { c.search = nil }
 
 func (c *call) searchView(s *searchDeployment) any {
-	state := s.state
 	return map[string]any{
-		"id": s.id, "groupId": c.project.id, "stateName": state, "encryptionAtRestProvider": s.shown,
+		"id": s.id, "groupId": c.project.id, "stateName": s.state, "encryptionAtRestProvider": s.shown,
 		"specs": s.specs, "effectiveSpecs": s.specs,
 	}
 }
@@ -104,4 +103,68 @@ func getSearch(c *call) (any, error) {
 func noSearch(name, group string) *APIError {
 	return badRequest("ATLAS_SEARCH_DEPLOYMENT_DOES_NOT_EXIST",
 		fmt.Sprintf("No search deployment exists for cluster %s in group %s.", name, group), name, group)
+}
+
+func (c *call) searchSpecs() ([]searchSpec, error) {
+	var body struct{ Specs []searchSpec }
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	if len(body.Specs) != 1 {
+		return nil, missingAttribute("specs")
+	}
+	if body.Specs[0].NodeCount < 1 {
+		body.Specs[0].NodeCount = 2
+	}
+	return body.Specs, nil
+}
+
+func createSearch(c *call) (any, error) {
+	k, err := c.cluster()
+	if err != nil {
+		return nil, err
+	}
+	specs, err := c.searchSpecs()
+	if err != nil {
+		return nil, err
+	}
+	if k.search != nil {
+		return nil, badRequest("ATLAS_SEARCH_DEPLOYMENT_ALREADY_EXISTS",
+			fmt.Sprintf("A search deployment already exists for cluster %s in group %s.", k.name, c.project.id), k.name, c.project.id)
+	}
+	k.search = &searchDeployment{id: c.world.ID("search"), specs: specs, shown: providerNone}
+	c.changeSearch(k, "searchCreate")
+	c.apply("")
+	return c.searchView(k.search), nil
+}
+
+func updateSearch(c *call) (any, error) {
+	k, err := c.cluster()
+	if err != nil {
+		return nil, err
+	}
+	specs, err := c.searchSpecs()
+	if err != nil {
+		return nil, err
+	}
+	if k.search == nil {
+		return nil, noSearch(k.name, c.project.id)
+	}
+	k.search.specs = specs
+	c.changeSearch(k, "searchChange")
+	c.apply("")
+	return c.searchView(k.search), nil
+}
+
+func deleteSearch(c *call) (any, error) {
+	k, err := c.cluster()
+	if err != nil {
+		return nil, err
+	}
+	if k.search == nil {
+		return nil, noSearch(k.name, c.project.id)
+	}
+	c.removeSearch(k)
+	c.apply("")
+	return nil, nil
 }
