@@ -32,7 +32,7 @@ simulator: ## Run the simulated Atlas and AWS until Ctrl-C
 .PHONY: search-attributes
 search-attributes: temporal ## Register the search attributes on a server [ADDRESS=host:port NAMESPACE=name]
 	"$$(bin/devserver -find)" operator search-attribute create --address '$(ADDRESS)' --namespace '$(NAMESPACE)' \
-		$(SEARCH_ATTRIBUTES:%=--name %) --type Keyword
+		$(SEARCH_ATTRIBUTES:%=--name % --type Keyword)
 
 ##@ Build
 .PHONY: build

@@ -22,5 +22,6 @@ namespace() {
 }
 
 patiently namespace
+# A type for each name: the command passes over names that have none.
 patiently temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
-	--name AtlasProjectId --name CmkPhase --name CmkAwaiting --type Keyword
+	--name AtlasProjectId --type Keyword --name CmkPhase --type Keyword --name CmkAwaiting --type Keyword
