@@ -3,7 +3,6 @@ package workflows
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -56,22 +55,21 @@ func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Cont
 	if !dryRun {
 		var err error
 		if c.lease, err = acquire(ctx, cmk.LeaseID(c.status.ProjectID), false); err != nil {
-			return nil, c.close(ctx, cmk.PhaseRefused, err)
+			return nil, c.fail(ctx, cmk.PhaseRefused, err)
 		}
 	}
 	err := steps(ctx)
 	switch {
 	case err == nil && dryRun:
-		return c.report(), c.close(ctx, cmk.PhasePlanned, nil)
+		return c.complete(ctx, cmk.PhasePlanned), nil
 	case err == nil:
-		_ = c.close(ctx, cmk.PhaseDone, nil)
-		return c.report(), nil
+		return c.complete(ctx, cmk.PhaseDone), nil
 	case len(c.status.Writes) == 0 && len(c.saga.undos) == 0:
-		return nil, c.close(ctx, cmk.PhaseRefused, err)
+		return nil, c.fail(ctx, cmk.PhaseRefused, err)
 	case c.pivoted || c.onFailure == cmk.Stop:
-		return nil, c.close(ctx, cmk.PhaseStopped, err)
+		return nil, c.fail(ctx, cmk.PhaseStopped, err)
 	}
-	return nil, c.close(ctx, c.compensate(ctx, err), err)
+	return nil, c.fail(ctx, c.compensate(ctx, err), err)
 }
 
 // compensate takes back what was done, last first, and says in which phase that leaves the change. What cannot be taken
@@ -97,30 +95,35 @@ func (c *change) compensate(ctx workflow.Context, because error) cmk.Phase {
 	return cmk.PhaseCompensated
 }
 
-// close ends the change in a phase, and gives err its final form: with the report in its details.
-func (c *change) close(ctx workflow.Context, phase cmk.Phase, err error) error {
+// complete ends the change well.
+func (c *change) complete(ctx workflow.Context, phase cmk.Phase) *cmk.Report {
+	c.close(ctx, phase)
+	return c.report()
+}
+
+// fail ends the change in a phase, and gives err its final form: with the report in its details.
+func (c *change) fail(ctx workflow.Context, phase cmk.Phase, err error) error {
+	c.status.Problem = reason(err)
+	if temporal.IsCanceledError(err) {
+		c.status.Problem = "cancelled"
+	}
+	c.close(ctx, phase)
+	switch {
+	case errorType(err) == cmk.ErrProjectBusy:
+		return err
+	case temporal.IsCanceledError(err):
+		return temporal.NewCanceledError(c.report())
+	}
+	return temporal.NewApplicationErrorWithOptions(c.summary(err), cmp.Or(errorType(err), "Failed"),
+		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{c.report()}})
+}
+
+func (c *change) close(ctx workflow.Context, phase cmk.Phase) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	ended := workflow.Now(ctx).UTC()
 	c.status.Ended = &ended
 	c.status.Awaiting = nil
-	if err != nil {
-		c.status.Problem = reason(err)
-	}
 	c.enter(ctx, phase)
-	if err == nil {
-		return nil
-	}
-	if errorType(err) == cmk.ErrProjectBusy {
-		return err
-	}
-	if temporal.IsCanceledError(err) {
-		c.status.Problem = "cancelled"
-		return temporal.NewCanceledError(c.report())
-	}
-	var cause *temporal.ApplicationError
-	errors.As(err, &cause)
-	return temporal.NewApplicationErrorWithOptions(c.summary(err), cmp.Or(errorType(err), "Failed"),
-		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{c.report()}})
 }
 
 // summary is one line for whoever sees only the error.

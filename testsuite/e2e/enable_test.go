@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
@@ -21,7 +24,8 @@ func TestEnableFromNothing(t *testing.T) {
 	s.approveAll(run)
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
-	t.Logf("events %d; writes %v", s.events(run), s.writes())
+	t.Logf("%d events", len(s.history(run).Events))
+	s.record(run, "enable-from-nothing")
 	require.True(t, report.Verified)
 	require.Equal(t, cmk.PhaseDone, report.Phase)
 	require.True(t, report.Final.Valid)
@@ -44,4 +48,203 @@ func TestEnableFromNothing(t *testing.T) {
 	require.Empty(t, failed, report.Problem)
 	require.Empty(t, report.Writes)
 	require.Len(t, s.writes(), before, "a finished change that is run again writes nothing")
+	s.record(again, "enable-done-already")
+}
+
+// The worker is killed in the middle of every phase and started again: the run ends as if nothing had happened, and
+// nothing is done twice.
+func TestWorkerKilledInEveryPhase(t *testing.T) {
+	for _, phase := range []cmk.Phase{cmk.PhaseRole, cmk.PhaseEncryption, cmk.PhaseEndpoints, cmk.PhaseClusters} {
+		t.Run(string(phase), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, shared, sim.Options{})
+			s.start()
+			run := s.enable(nil)
+			s.approveAll(run)
+			s.until(run, "in phase "+string(phase), reached(phase))
+			s.worker.Kill()
+			s.start()
+			report, failed := s.result(run)
+			require.Empty(t, failed, report.Problem)
+			require.True(t, report.Verified)
+			once(t, s.writes())
+			s.record(run, "enable-killed-in-"+string(phase))
+		})
+	}
+}
+
+// once requires that nothing was written twice; the project's setting is written for the key, and again for networking.
+func once(t *testing.T, writes []string) {
+	t.Helper()
+	seen := map[string]int{}
+	for _, w := range writes {
+		seen[w]++
+		most := 1
+		if strings.HasPrefix(w, "updateGroupEncryptionAtRest ") {
+			most = 2
+		}
+		require.LessOrEqual(t, seen[w], most, "%s: %v", w, writes)
+	}
+}
+
+func TestRejectedEndpointTakesEverythingBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	before := s.readable()
+	run := s.enable(nil)
+	s.until(run, "waiting for approval", waitingForApproval)
+	require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalRejectEndpoint, cmk.Decision{By: "approver", Region: "eu-west-1"}))
+	report, failed := s.result(run)
+	require.Equal(t, cmk.ErrRejected, failed)
+	s.record(run, "enable-endpoint-rejected")
+	require.Equal(t, cmk.PhaseCompensated, report.Phase)
+	require.Equal(t, before, s.readable())
+}
+
+func TestCancelTakesEverythingBack(t *testing.T) {
+	for _, phase := range []cmk.Phase{cmk.PhaseRole, cmk.PhaseEncryption, cmk.PhaseNetworking, cmk.PhaseEndpoints} {
+		t.Run(string(phase), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, shared, sim.Options{})
+			s.start()
+			before := s.readable()
+			run := s.enable(nil)
+			s.until(run, "in phase "+string(phase), reached(phase))
+			require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+			report, failed := s.result(run)
+			require.Equal(t, "Canceled", failed)
+			s.record(run, "enable-cancelled-in-"+string(phase))
+			require.Equal(t, cmk.PhaseCompensated, report.Phase)
+			require.Equal(t, before, s.readable())
+		})
+	}
+}
+
+func TestPlanIsApprovedBeforeAnythingIsWritten(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	run := s.enable(func(r *cmk.EnableRequest) { r.PlanApproval, r.Clusters.None = true, true })
+	st := s.until(run, "waiting for the plan's approval", func(st cmk.Status) bool { return st.Phase == cmk.PhasePlanApproval })
+	require.Empty(t, s.writes())
+
+	// By update, the answer comes at once.
+	update := func(d cmk.Decision) error {
+		handle, err := s.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+			WorkflowID: run.GetID(), UpdateName: cmk.SignalApprove, Args: []any{d}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		if err != nil {
+			return err
+		}
+		return handle.Get(t.Context(), nil)
+	}
+	require.ErrorContains(t, update(cmk.Decision{By: "requester"}), cmk.RefusedRequester)
+	require.ErrorContains(t, update(cmk.Decision{By: "ann", Plan: "another"}), cmk.RefusedOtherPlan)
+	require.NoError(t, update(cmk.Decision{By: "ann", Plan: st.Plan.Hash}))
+	s.approveAll(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.Empty(t, report.Clusters)
+	s.record(run, "enable-plan-approved-no-clusters")
+}
+
+func TestDryRunReturnsThePlanAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	run := s.enable(func(r *cmk.EnableRequest) { r.DryRun = true })
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.Equal(t, cmk.PhasePlanned, report.Phase)
+	require.Len(t, report.Plan.Steps, 14)
+	require.Equal(t, 14, report.Plan.Writes())
+	require.Empty(t, s.writes())
+	s.record(run, "enable-dry-run")
+}
+
+func TestPreflightNamesEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	run := s.enable(func(r *cmk.EnableRequest) {
+		r.Key = awssim.SingleRegionKeyARN
+		r.Role.Mode = cmk.RoleAdopt
+		r.Role.Name = "none"
+	})
+	report, failed := s.result(run)
+	require.Equal(t, cmk.ErrPreflightFailed, failed)
+	require.Equal(t, cmk.PhaseRefused, report.Phase)
+	codes := map[cmk.FindingCode]int{}
+	for _, f := range report.Findings {
+		if f.Severity == cmk.SeverityError {
+			codes[f.Code]++
+		}
+	}
+	require.Equal(t, map[cmk.FindingCode]int{cmk.FindingKeySingleRegion: 2, cmk.FindingRoleMissing: 1}, codes)
+	require.Empty(t, s.writes())
+	s.record(run, "enable-preflight-failed")
+}
+
+func TestSecondChangeOfAProjectIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	first := s.enable(nil)
+	s.until(first, "waiting for approval", waitingForApproval)
+	second, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "another", TaskQueue: cmk.TaskQueue},
+		cmk.EnableWithPrivateEndpoints, cmk.EnableRequest{ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN})
+	require.NoError(t, err)
+	_, failed := s.result(second)
+	require.Equal(t, cmk.ErrProjectBusy, failed)
+	s.record(second, "enable-project-busy")
+	s.record(s.temporal.GetWorkflow(t.Context(), cmk.LeaseID(sim.ProjectA), ""), "lease-held")
+
+	// Terminated, a change leaves no lease behind, and the next one finishes its work.
+	before := len(s.writes())
+	require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), first.GetID(), "", "test"))
+	third := s.enable(nil)
+	s.approveAll(third)
+	report, failed := s.result(third)
+	require.Empty(t, failed, report.Problem)
+	once(t, s.writes())
+	require.Len(t, s.writes(), before+4, "only the clusters were left")
+	s.record(third, "enable-after-terminate")
+}
+
+func TestWrongInputIsRefusedInOneLine(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{AllowMismatches: true})
+	s.start()
+	for name, c := range map[string]struct {
+		input any
+		want  string
+		says  string
+	}{
+		"no-input":        {nil, cmk.ErrInvalidRequest, "missing"},
+		"unknown-field":   {map[string]any{"projectID": "x"}, cmk.ErrInvalidRequest, "projectId"},
+		"unknown-project": {cmk.EnableRequest{ProjectID: strings.Repeat("f", 24), Key: awssim.MultiRegionKeyARN}, "GROUP_NOT_FOUND", "check the project id"},
+		"unknown-key":     {cmk.EnableRequest{ProjectID: sim.ProjectA, Key: "alias/none", KeyRegion: "us-east-1"}, "NotFoundException", "alias/none"},
+	} {
+		run, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: name, TaskQueue: cmk.TaskQueue}, cmk.EnableWithPrivateEndpoints, c.input)
+		require.NoError(t, err)
+		_, failed := s.result(run)
+		require.Equal(t, c.want, failed, name)
+		err = run.Get(t.Context(), nil)
+		require.ErrorContains(t, err, c.says)
+		require.NotContains(t, err.Error(), "\n")
+		s.record(run, "enable-refused-"+name)
+	}
+	require.Empty(t, s.writes())
+}
+
+func waitingForApproval(st cmk.Status) bool {
+	return len(st.Awaiting) > 0 && st.Awaiting[0].For == cmk.AwaitingEndpointApproval
+}
+
+// reached is true in a phase and in those that follow it: a short one may be over between two looks.
+func reached(phase cmk.Phase) func(cmk.Status) bool {
+	order := []cmk.Phase{cmk.PhasePreflight, cmk.PhaseRole, cmk.PhaseEncryption, cmk.PhaseNetworking, cmk.PhaseEndpoints, cmk.PhaseClusters, cmk.PhaseVerification, cmk.PhaseDone}
+	return func(st cmk.Status) bool { return slices.Index(order, st.Phase) >= slices.Index(order, phase) }
 }

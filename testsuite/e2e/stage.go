@@ -18,9 +18,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -67,7 +69,7 @@ type stage struct {
 }
 
 // scale is how much faster than life the world is.
-const scale = 200
+const scale = 1500
 
 func newStage(t *testing.T, th *theatre, o sim.Options) *stage {
 	t.Helper()
@@ -194,17 +196,39 @@ func (s *stage) writes() []string {
 	return out
 }
 
-// events is the length of the run's history.
-func (s *stage) events(run client.WorkflowRun) int {
+// readable is the state of the world but for its time.
+func (s *stage) readable() sim.State {
+	state := s.world.State()
+	state.Atlas.Time = time.Time{}
+	return state
+}
+
+// history is the run's, so far.
+func (s *stage) history(run client.WorkflowRun) *history.History {
 	s.t.Helper()
-	n := 0
-	history := s.temporal.GetWorkflowHistory(s.t.Context(), run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for history.HasNext() {
-		_, err := history.Next()
+	var h history.History
+	events := s.temporal.GetWorkflowHistory(s.t.Context(), run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
 		require.NoError(s.t, err)
-		n++
+		h.Events = append(h.Events, event)
 	}
-	return n
+	return &h
+}
+
+// recordings names the environment variable that says where to keep histories, to be replayed by every later version.
+const recordings = "ATLAS_CMK_RECORD_HISTORIES"
+
+// record keeps the run's history under a name that tells which way it went, when histories are being recorded.
+func (s *stage) record(run client.WorkflowRun, name string) {
+	s.t.Helper()
+	dir := os.Getenv(recordings)
+	if dir == "" {
+		return
+	}
+	text, err := protojson.MarshalOptions{Indent: " "}.Marshal(s.history(run))
+	require.NoError(s.t, err)
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, name+".json"), text, 0o600))
 }
 
 func (s *stage) spec() proc.Spec {
