@@ -132,7 +132,7 @@ func (a *Atlas) maintainNext(c *cluster, left []*node) {
 		a.finish(c)
 		return
 	}
-	left[0].up = false
+	left[0].up, left[0].starting = false, true
 	a.world.After(a.world.Duration(a.config.Durations.NodeRestart, "nodeRestart"), func() {
 		a.start(left[0])
 		a.maintainNext(c, left[1:])

@@ -91,11 +91,12 @@ func (a *Atlas) probe(n *node) error {
 
 // restart stops a node and starts it again, which needs the key if its data is encrypted: without it, it stays down.
 func (a *Atlas) restart(n *node) {
-	n.up = false
+	n.up, n.starting = false, true
 	a.world.After(a.world.Duration(a.config.Durations.NodeRestart, "nodeRestart"), func() { a.start(n) })
 }
 
 func (a *Atlas) start(n *node) {
+	n.starting = false
 	if n.cluster.paused {
 		return
 	}
@@ -169,7 +170,7 @@ func (a *Atlas) check(p *project) {
 // recover starts the nodes that are down and could use their key again.
 func (a *Atlas) recover(p *project) {
 	for _, n := range p.encryptedNodes() {
-		if !n.up && !n.cluster.paused && (n.refused || n.unreached) && a.probe(n) == nil {
+		if !n.up && !n.starting && !n.cluster.paused && a.probe(n) == nil {
 			a.restart(n)
 		}
 	}

@@ -130,6 +130,7 @@ type node struct {
 	// encrypted: its data is encrypted with the customer's key, without which it cannot start.
 	encrypted bool
 	up        bool
+	starting  bool
 	// refused: the last check found the key denied or disabled. unreached: it was not to be reached.
 	refused, unreached bool
 }
