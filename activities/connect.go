@@ -38,7 +38,7 @@ func (a AtlasAccess) Client(agent Agent) (*admin.APIClient, error) {
 	case a.PublicKey != "" && a.PrivateKey != "":
 		transport = digest.NewTransportWithHTTPRoundTripper(a.PublicKey, a.PrivateKey, base)
 	default:
-		return nil, &Misconfigured{"no credentials for Atlas: set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET (service account), or MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY"}
+		return nil, &MisconfiguredError{"no credentials for Atlas: set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET (service account), or MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY"}
 	}
 	return admin.NewClient(admin.UseBaseURL(a.BaseURL), admin.UseHTTPClient(&http.Client{Transport: transport, Timeout: requestTimeout}))
 }
@@ -101,7 +101,7 @@ func (b *bearer) send(r *http.Request, source oauth2.TokenSource) (*http.Respons
 	if err != nil {
 		var refused *oauth2.RetrieveError
 		if errors.As(err, &refused) && refused.Response.StatusCode == http.StatusUnauthorized {
-			return nil, &Misconfigured{"Atlas refuses the service account: check MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET"}
+			return nil, &MisconfiguredError{"Atlas refuses the service account: check MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET"}
 		}
 		return nil, fmt.Errorf("get a token from Atlas: %w", withoutBody(err))
 	}

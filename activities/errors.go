@@ -113,7 +113,7 @@ func unreachable(err error, service string, status int, wait time.Duration, doin
 		answer = "an answer that cannot be read, HTTP status " + strconv.Itoa(status)
 	}
 	message := fmt.Sprintf("%s: %s gave %s", doing, service, answer)
-	var misconfigured *Misconfigured
+	var misconfigured *MisconfiguredError
 	if errors.As(err, &misconfigured) {
 		return temporal.NewApplicationErrorWithOptions(misconfigured.Error(), cmk.ErrMisconfigured, temporal.ApplicationErrorOptions{NonRetryable: true})
 	}
@@ -148,10 +148,10 @@ func final(errorType, why string, args ...any) error {
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(why, args...), errorType, temporal.ApplicationErrorOptions{NonRetryable: true})
 }
 
-// Misconfigured is what the worker lacks to do its work: credentials, mostly.
-type Misconfigured struct{ What string }
+// MisconfiguredError is what the worker lacks to do its work: credentials, mostly.
+type MisconfiguredError struct{ What string }
 
-func (e *Misconfigured) Error() string { return e.What }
+func (e *MisconfiguredError) Error() string { return e.What }
 
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.Atoi(h.Get("Retry-After"))

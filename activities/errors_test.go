@@ -61,7 +61,7 @@ func TestAnswersOfAtlasBecomeTypedErrors(t *testing.T) {
 			_, response, err := api.ProjectsApi.GetGroup(t.Context(), testProject).Execute()
 			err = atlasError(err, response, "read project %s", testProject)
 			var app *temporal.ApplicationError
-			require.True(t, errors.As(err, &app), "%v", err)
+			require.ErrorAs(t, err, &app)
 			require.Equal(t, c.wantType, app.Type())
 			require.Equal(t, c.retryable, !app.NonRetryable())
 			require.Equal(t, c.wait, app.NextRetryDelay())

@@ -13,7 +13,7 @@ import (
 // would change what a request means.
 func decode(data []byte, v any) error {
 	if len(bytes.TrimSpace(data)) == 0 || string(bytes.TrimSpace(data)) == "null" {
-		return &InvalidRequest{Problems: []Problem{{Field: "request", Remedy: "is missing: give a JSON object"}}}
+		return &InvalidRequestError{Problems: []Problem{{Field: "request", Remedy: "is missing: give a JSON object"}}}
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -24,7 +24,7 @@ func decode(data []byte, v any) error {
 	if err == nil {
 		return nil
 	}
-	var invalid *InvalidRequest
+	var invalid *InvalidRequestError
 	if errors.As(err, &invalid) {
 		return invalid
 	}
@@ -35,11 +35,11 @@ func decode(data []byte, v any) error {
 		if field == "" {
 			field = "request"
 		}
-		return &InvalidRequest{Problems: []Problem{{Field: field, Value: wrongType.Value, Remedy: "give " + article(wrongType.Type)}}}
+		return &InvalidRequestError{Problems: []Problem{{Field: field, Value: wrongType.Value, Remedy: "give " + article(wrongType.Type)}}}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &InvalidRequest{Problems: []Problem{{Field: "request", Remedy: "is cut short: give a whole JSON object"}}}
+		return &InvalidRequestError{Problems: []Problem{{Field: "request", Remedy: "is cut short: give a whole JSON object"}}}
 	}
-	return &InvalidRequest{Problems: []Problem{{Field: "request", Remedy: fmt.Sprintf("cannot be read: %v", err)}}}
+	return &InvalidRequestError{Problems: []Problem{{Field: "request", Remedy: fmt.Sprintf("cannot be read: %v", err)}}}
 }
 
 func article(t reflect.Type) string {

@@ -133,7 +133,7 @@ func (c *ClusterSelection) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	if err := json.Unmarshal(b, &c.Names); err != nil || len(c.Names) == 0 {
-		return &InvalidRequest{Problems: []Problem{{Field: "clusters", Value: string(b), Remedy: `give "all", "none", or a list of names`}}}
+		return &InvalidRequestError{Problems: []Problem{{Field: "clusters", Value: string(b), Remedy: `give "all", "none", or a list of names`}}}
 	}
 	return nil
 }
@@ -144,28 +144,21 @@ func (c ClusterSelection) Selects(name string) bool {
 }
 
 var (
-	projectIDForm    = regexp.MustCompile(`^[0-9a-f]{24}$`)
-	roleNameForm     = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
-	policyARNForm    = regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn):iam::([0-9]{12}|aws):policy/.+$`)
-	clusterNameForm  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-]*$`)
-	roleNameDefault  = "atlas-cmk-"
-	defaultDeadlines = Deadlines{
-		Propagation:  Duration(10 * time.Minute),
-		Endpoint:     Duration(4 * time.Hour),
-		Cluster:      Duration(72 * time.Hour),
-		Approval:     Duration(168 * time.Hour),
-		Verification: Duration(30 * time.Minute),
-	}
+	projectIDForm   = regexp.MustCompile(`^[0-9a-f]{24}$`)
+	roleNameForm    = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
+	policyARNForm   = regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn):iam::([0-9]{12}|aws):policy/.+$`)
+	clusterNameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-]*$`)
 )
 
 const (
-	maxParallel  = 50
-	maxRegions   = 40
-	maxApprovers = 5
+	roleNameDefault = "atlas-cmk-"
+	maxParallel     = 50
+	maxRegions      = 40
+	maxApprovers    = 5
 )
 
 // DecodeEnable reads, completes and validates a request. What is left out is filled in with its default, regions are
-// normalised to Atlas's spelling and put in order. The error, an *InvalidRequest, names every problem at once.
+// normalised to Atlas's spelling and put in order. The error, an *InvalidRequestError, names every problem at once.
 func DecodeEnable(data []byte) (EnableRequest, error) {
 	var r EnableRequest
 	if err := decode(data, &r); err != nil {
@@ -213,16 +206,28 @@ func (r *EnableRequest) complete() {
 	r.Deadlines.complete()
 }
 
+// defaultDeadlines are those that are left out.
+func defaultDeadlines() Deadlines {
+	return Deadlines{
+		Propagation:  Duration(10 * time.Minute),
+		Endpoint:     Duration(4 * time.Hour),
+		Cluster:      Duration(72 * time.Hour),
+		Approval:     Duration(168 * time.Hour),
+		Verification: Duration(30 * time.Minute),
+	}
+}
+
 func (d *Deadlines) complete() {
+	defaults := defaultDeadlines()
 	for _, f := range []struct {
 		field *Duration
 		value Duration
 	}{
-		{&d.Propagation, defaultDeadlines.Propagation},
-		{&d.Endpoint, defaultDeadlines.Endpoint},
-		{&d.Cluster, defaultDeadlines.Cluster},
-		{&d.Approval, defaultDeadlines.Approval},
-		{&d.Verification, defaultDeadlines.Verification},
+		{&d.Propagation, defaults.Propagation},
+		{&d.Endpoint, defaults.Endpoint},
+		{&d.Cluster, defaults.Cluster},
+		{&d.Approval, defaults.Approval},
+		{&d.Verification, defaults.Verification},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

@@ -2,7 +2,6 @@ package cmk
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ func TestMinimalRequestIsCompleted(t *testing.T) {
 		ProjectID: projectID, Key: keyARN, KeyRegion: "US_EAST_1",
 		Role:     RoleRequest{Mode: RoleCreate, Name: "atlas-cmk-" + projectID},
 		Parallel: 1, Approval: ApprovalPolicy{Mode: ApproveUse, Approvers: 1}, OnFailure: Compensate,
-		Deadlines: defaultDeadlines,
+		Deadlines: defaultDeadlines(),
 	}, r)
 	require.True(t, r.Clusters.Selects("any"))
 }
@@ -99,8 +98,8 @@ func TestEveryProblemIsNamedWithItsField(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := DecodeEnable(c.input)
-			var invalid *InvalidRequest
-			require.True(t, errors.As(err, &invalid), "%v", err)
+			var invalid *InvalidRequestError
+			require.ErrorAs(t, err, &invalid)
 			var fields []string
 			for _, p := range invalid.Problems {
 				fields = append(fields, p.Field)
@@ -118,8 +117,8 @@ func FuzzDecodeEnable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r, err := DecodeEnable(input)
 		if err != nil {
-			var invalid *InvalidRequest
-			require.True(t, errors.As(err, &invalid), "%v", err)
+			var invalid *InvalidRequestError
+			require.ErrorAs(t, err, &invalid)
 			return
 		}
 		b, err := json.Marshal(r)

@@ -19,12 +19,12 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s %q: %s", p.Field, p.Value, p.Remedy)
 }
 
-// InvalidRequest says everything that is wrong with a request at once.
-type InvalidRequest struct {
+// InvalidRequestError says everything that is wrong with a request at once.
+type InvalidRequestError struct {
 	Problems []Problem
 }
 
-func (e *InvalidRequest) Error() string {
+func (e *InvalidRequestError) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
 		lines[i] = p.String()
@@ -47,5 +47,5 @@ func (p problems) err() error {
 	if len(p) == 0 {
 		return nil
 	}
-	return &InvalidRequest{Problems: p}
+	return &InvalidRequestError{Problems: p}
 }

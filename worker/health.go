@@ -41,9 +41,9 @@ func (h *health) metrics() (client.MetricsHandler, error) {
 	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: meter}), nil
 }
 
-func (h *health) serve(address string) error {
+func (h *health) serve(ctx context.Context, address string) error {
 	var err error
-	if h.listener, err = net.Listen("tcp", address); err != nil {
+	if h.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
 		return fmt.Errorf("serve health: ATLAS_CMK_HEALTH_ADDRESS=%q: %w", address, err)
 	}
 	mux := http.NewServeMux()

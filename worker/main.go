@@ -72,7 +72,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer temporal.Close()
-	if err := health.serve(c.health); err != nil {
+	if err := health.serve(ctx, c.health); err != nil {
 		return err
 	}
 	defer health.close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -42,12 +43,12 @@ func awaitReady(ctx context.Context, logger *slog.Logger, health *health, checks
 			return nil
 		}
 		health.notReady(why)
-		var misconfigured *activities.Misconfigured
+		var misconfigured *activities.MisconfiguredError
 		if errors.As(err, &misconfigured) {
 			return errors.New(why)
 		}
 		if why != last {
-			logger.Error("not ready: " + why)
+			logger.Error("not ready", "why", why)
 			last = why
 		}
 		select {
@@ -77,10 +78,10 @@ func atlasCheck(atlas *admin.APIClient) check {
 		if err == nil {
 			return nil
 		}
-		if response != nil && response.StatusCode == 401 {
-			return &activities.Misconfigured{What: "it refuses the credentials: check MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY, or the service account, and its access list"}
+		if response != nil && response.StatusCode == http.StatusUnauthorized {
+			return &activities.MisconfiguredError{What: "it refuses the credentials: check MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY, or the service account, and its access list"}
 		}
-		var misconfigured *activities.Misconfigured
+		var misconfigured *activities.MisconfiguredError
 		if errors.As(err, &misconfigured) {
 			return misconfigured
 		}

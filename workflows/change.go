@@ -128,13 +128,13 @@ func (c *change) close(ctx workflow.Context, phase cmk.Phase) {
 
 // summary is one line for whoever sees only the error.
 func (c *change) summary(err error) string {
-	switch c.status.Phase {
-	case cmk.PhaseRefused:
-		return reason(err) + "; nothing was written"
-	case cmk.PhaseCompensated:
-		return reason(err) + "; everything that was written has been taken back"
+	outcome := "the change stopped part-way, its report says where"
+	if c.status.Phase == cmk.PhaseRefused {
+		outcome = "nothing was written"
+	} else if c.status.Phase == cmk.PhaseCompensated {
+		outcome = "everything that was written has been taken back"
 	}
-	return reason(err) + "; the change stopped part-way, its report says where"
+	return reason(err) + "; " + outcome
 }
 
 // enter begins a phase.

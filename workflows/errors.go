@@ -38,7 +38,7 @@ func failure(errorType, why string, args ...any) error {
 
 // invalid is the error for input that cannot be worked with; nothing has happened.
 func invalid(err error) error {
-	var request *cmk.InvalidRequest
+	var request *cmk.InvalidRequestError
 	var details []any
 	if errors.As(err, &request) {
 		details = []any{request.Problems}

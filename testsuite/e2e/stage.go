@@ -44,7 +44,7 @@ func openTheatre(ctx context.Context) (*theatre, func(), error) {
 		return nil, nil, err
 	}
 	th := &theatre{worker: filepath.Join(dir, "worker")}
-	build := exec.CommandContext(ctx, "go", "build", "-o", th.worker, "github.com/atlas-cmk/atlas-cmk/worker")
+	build := exec.CommandContext(ctx, "go", "build", "-o", th.worker, "github.com/atlas-cmk/atlas-cmk/worker") //nolint:gosec // our own binary
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, nil, fmt.Errorf("build the worker: %w\n%s", err, out)
 	}
@@ -228,7 +228,7 @@ func (s *stage) record(run client.WorkflowRun, name string) {
 	}
 	text, err := protojson.MarshalOptions{Indent: " "}.Marshal(s.history(run))
 	require.NoError(s.t, err)
-	require.NoError(s.t, os.WriteFile(filepath.Join(dir, name+".json"), text, 0o600))
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, name+".json"), text, 0o600)) //nolint:gosec // the name is the test's own
 }
 
 func (s *stage) spec() proc.Spec {
