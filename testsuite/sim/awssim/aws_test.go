@@ -1,7 +1,6 @@
 package awssim_test
 
 import (
-	"context"
 	"errors"
 	"net/http/httptest"
 	"sync"
@@ -44,7 +43,6 @@ func (c *handClock) advance(d time.Duration) {
 type bench struct {
 	*awssim.AWS
 	t       *testing.T
-	ctx     context.Context
 	clock   *handClock
 	world   *world.World
 	journal *journal.Journal
@@ -60,7 +58,7 @@ func begin(t *testing.T, edit func(*awssim.Config)) *bench {
 	if edit != nil {
 		edit(&c)
 	}
-	b := &bench{t: t, ctx: t.Context(), clock: &handClock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, journal: &journal.Journal{}}
+	b := &bench{t: t, clock: &handClock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, journal: &journal.Journal{}}
 	b.world = world.New(world.Options{Clock: b.clock, Seed: 1})
 	b.faults = fault.NewPlan(b.world)
 	var err error

@@ -27,7 +27,7 @@ const (
 	// AtlasUser is an IAM user of CustomerAccount, of a project that still uses user credentials: its access key may
 	// use SingleRegionKeyID.
 	AtlasUser            = "atlas-kms"
-	AtlasUserAccessKeyID = "AKIAATLASUSEREXAMPLE"
+	AtlasUserAccessKeyID = "AKIAATLASUSEREXAMPLE" //nolint:gosec // a documented key of a simulated account
 	AtlasUserSecret      = "atlasUserSecretKeyForSimulationOnly00000"
 
 	// WorkerUser administers CustomerAccount, OtherAdminUser administers OtherAccount.

@@ -20,10 +20,10 @@ type document struct {
 // binding ties a principal as written to the unique id that it stood for.
 type binding struct{ written, arn, id string }
 
-// invalidPrincipal is a principal in a policy that AWS does not know.
-type invalidPrincipal string
+// invalidPrincipalError is a principal in a policy that AWS does not know.
+type invalidPrincipalError string
 
-func (p invalidPrincipal) Error() string {
+func (p invalidPrincipalError) Error() string {
 	return fmt.Sprintf("Invalid principal in policy: \"AWS\":%q", string(p))
 }
 
@@ -41,7 +41,7 @@ func (s *store) newDocument(text string, kind policy.Kind) (*document, error) {
 	for _, p := range parsed.Principals() {
 		written := p.Text
 		if !s.bind(p) {
-			return nil, invalidPrincipal(written)
+			return nil, invalidPrincipalError(written)
 		}
 		if p.ID != "" {
 			d.bound = append(d.bound, binding{written, p.Text, p.ID})

@@ -99,15 +99,14 @@ func (c *call) entity(kind entityKind, v view) (*entity, error) {
 }
 
 // changeEntity writes what edit makes of the latest version of a role or user.
-func (s *store) changeEntity(e *entity, edit func(*entity)) *entity {
+func (s *store) changeEntity(e *entity, edit func(*entity)) {
 	latest := s.entities[e.at()].in(atSource)
 	if latest == nil {
-		return e
+		return
 	}
 	changed := latest.copy()
 	edit(changed)
 	put(s, s.entities, changed.at(), changed, s.iamLag())
-	return changed
 }
 
 var nameForm = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)

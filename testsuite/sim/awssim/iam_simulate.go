@@ -85,7 +85,7 @@ func (c *call) simulate(q policy.Question, who caller) (any, error) {
 	var all []xmlEvaluation
 	for _, action := range members(c.form, "ActionNames") {
 		for _, resource := range resources {
-			q.Request.Action, q.Request.Resource = action, resource
+			q.Action, q.Request.Resource = action, resource
 			all = append(all, evaluation(q))
 		}
 	}

@@ -1,9 +1,11 @@
 package awssim
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -201,7 +203,7 @@ func (f *family) rotate(id string) {
 
 // blob is a ciphertext taken apart: which key and which generation of its material made it, and the sealed text.
 //
-//	1 byte format | 1 byte length of owner | account/id | 2 bytes generation | 12 bytes nonce | AES-256-GCM
+//	"cmk1 ACCOUNT/ID GENERATION " | 12 bytes nonce | AES-256-GCM
 type blob struct {
 	account, id string
 	generation  int
@@ -211,30 +213,30 @@ type blob struct {
 }
 
 const (
-	blobFormat = 1
+	blobFormat = "cmk1"
 	nonceSize  = 12
 )
 
 func (s *store) seal(k *key, plaintext []byte, context map[string]string) []byte {
-	owner := k.account + "/" + k.id
 	generation := len(k.family.material) - 1
-	out := append([]byte{blobFormat, byte(len(owner))}, owner...)
-	out = binary.BigEndian.AppendUint16(out, uint16(generation))
+	header := fmt.Appendf(nil, "%s %s/%s %d ", blobFormat, k.account, k.id, generation)
 	nonce := s.random("nonce", nonceSize)
-	additional := additionalData(out, context)
-	out = append(out, nonce...)
-	return gcm(k.family.material[generation]).Seal(out, nonce, plaintext, additional)
+	return gcm(k.family.material[generation]).Seal(append(header, nonce...), nonce, plaintext, additionalData(header, context))
 }
 
 func parseBlob(b []byte) (blob, error) {
-	if len(b) < 2 || b[0] != blobFormat || len(b) < 2+int(b[1])+2+nonceSize {
-		return blob{}, fmt.Errorf("ciphertext of %d bytes", len(b))
+	parts := bytes.SplitN(b, []byte(" "), 4)
+	if len(parts) != 4 || string(parts[0]) != blobFormat || len(parts[3]) < nonceSize {
+		return blob{}, errors.New("not a ciphertext of ours")
 	}
-	end := 2 + int(b[1])
-	account, id, _ := strings.Cut(string(b[2:end]), "/")
+	generation, err := strconv.Atoi(string(parts[2]))
+	if err != nil || generation < 0 {
+		return blob{}, fmt.Errorf("generation %q", parts[2])
+	}
+	account, id, _ := strings.Cut(string(parts[1]), "/")
 	return blob{
-		account: account, id: id, generation: int(binary.BigEndian.Uint16(b[end:])), header: b[:end+2],
-		nonce: b[end+2 : end+2+nonceSize], sealed: b[end+2+nonceSize:],
+		account: account, id: id, generation: generation,
+		header: b[:len(b)-len(parts[3])], nonce: parts[3][:nonceSize], sealed: parts[3][nonceSize:],
 	}, nil
 }
 

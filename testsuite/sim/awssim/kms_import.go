@@ -93,8 +93,8 @@ func (c *call) deleteImportedKeyMaterial(in byKey) (any, error) {
 }
 
 // dropMaterial leaves a key without its imported material.
-func (s *store) dropMaterial(k *key) *key {
-	return s.changeKey(k, func(k *key) {
+func (s *store) dropMaterial(k *key) {
+	s.changeKey(k, func(k *key) {
 		k.imported, k.validTo = false, time.Time{}
 		if k.state == stateEnabled || k.state == stateDisabled {
 			k.state = statePendingImport

@@ -11,7 +11,7 @@ const defaultPolicyName = "default"
 
 // malformedKeyPolicy is what is wrong with a policy in the words of KMS.
 func malformedKeyPolicy(err error) error {
-	var principal invalidPrincipal
+	var principal invalidPrincipalError
 	switch {
 	case errors.As(err, &principal):
 		return refuse(codeMalformedKMS, "Policy contains a statement with one or more invalid principals.")

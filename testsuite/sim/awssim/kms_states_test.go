@@ -16,7 +16,7 @@ import (
 // keyCalls are calls about one key, by name.
 func keyCalls(b *bench, c *kms.Client, key string) map[string]func() error {
 	k := aws.String(key)
-	ctx := b.ctx
+	ctx := b.t.Context()
 	return map[string]func() error{
 		"DescribeKey":  func() error { _, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: k}); return err },
 		"GetKeyPolicy": func() error { _, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: k}); return err },
@@ -79,7 +79,7 @@ func TestKeyStates(t *testing.T) {
 		disabled = "DisabledException"
 		invalid  = "KMSInvalidStateException"
 	)
-	primary := func(b *bench) (string, string) { return "us-east-1", awssim.MultiRegionKeyID }
+	primary := func(*bench) (string, string) { return "us-east-1", awssim.MultiRegionKeyID }
 	reads := map[string]string{"DescribeKey": ok, "GetKeyPolicy": ok, "ListGrants": ok, "ListResourceTags": ok, "ListKeyPolicies": ok}
 	for _, row := range []struct {
 		state types.KeyState
@@ -117,7 +117,7 @@ func TestKeyStates(t *testing.T) {
 			"ScheduleKeyDeletion": invalid, "CancelKeyDeletion": ok, "ReplicateKey": invalid, "UpdatePrimaryRegion": invalid,
 		}},
 		{types.KeyStatePendingImport, func(b *bench) (string, string) {
-			out, err := b.worker().kms("us-east-1").CreateKey(b.ctx, &kms.CreateKeyInput{Origin: types.OriginTypeExternal})
+			out, err := b.worker().kms("us-east-1").CreateKey(b.t.Context(), &kms.CreateKeyInput{Origin: types.OriginTypeExternal})
 			require.NoError(t, err)
 			return "us-east-1", *out.KeyMetadata.KeyId
 		}, map[string]string{
@@ -139,7 +139,7 @@ func TestKeyStates(t *testing.T) {
 			"EnableKey": invalid, "DisableKey": invalid, "ScheduleKeyDeletion": invalid, "CancelKeyDeletion": invalid, "ReplicateKey": invalid,
 		}},
 		{types.KeyStateUpdating, func(b *bench) (string, string) {
-			_, err := b.worker().kms("us-east-1").UpdatePrimaryRegion(b.ctx, &kms.UpdatePrimaryRegionInput{
+			_, err := b.worker().kms("us-east-1").UpdatePrimaryRegion(b.t.Context(), &kms.UpdatePrimaryRegionInput{
 				KeyId: aws.String(awssim.MultiRegionKeyID), PrimaryRegion: aws.String("eu-west-1"),
 			})
 			require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestKeyStates(t *testing.T) {
 			})
 			region, key := row.reach(b)
 			client := b.worker().kms(region)
-			seen, err := client.DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: aws.String(key)})
+			seen, err := client.DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: aws.String(key)})
 			require.NoError(t, err)
 			require.Equal(t, row.state, seen.KeyMetadata.KeyState)
 			got := code(keyCalls(b, client, key)[name]())
@@ -173,14 +173,14 @@ func TestKeyStates(t *testing.T) {
 func TestAKeyEndsWhenItsTimeHasCome(t *testing.T) {
 	b := begin(t, nil)
 	describe := func(region string) string {
-		out, err := b.worker().kms(region).DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
+		out, err := b.worker().kms(region).DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
 		if err != nil {
 			return code(err)
 		}
 		return string(out.KeyMetadata.KeyState)
 	}
 	end := func(region string, days int32) {
-		_, err := b.worker().kms(region).ScheduleKeyDeletion(b.ctx, &kms.ScheduleKeyDeletionInput{KeyId: aws.String(awssim.MultiRegionKeyID), PendingWindowInDays: &days})
+		_, err := b.worker().kms(region).ScheduleKeyDeletion(b.t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: aws.String(awssim.MultiRegionKeyID), PendingWindowInDays: &days})
 		require.NoError(t, err)
 	}
 	const day = 24 * time.Hour
@@ -195,7 +195,7 @@ func TestAKeyEndsWhenItsTimeHasCome(t *testing.T) {
 	b.clock.advance(day)
 	require.Equal(t, "NotFoundException", describe("eu-west-1"))
 	require.Equal(t, "PendingDeletion", describe("us-east-1"), "its own wait begins when the last replica is gone")
-	aliases, err := b.worker().kms("eu-west-1").ListAliases(b.ctx, &kms.ListAliasesInput{})
+	aliases, err := b.worker().kms("eu-west-1").ListAliases(b.t.Context(), &kms.ListAliasesInput{})
 	require.NoError(t, err)
 	require.Empty(t, aliases.Aliases)
 	b.clock.advance(10 * day)
@@ -205,19 +205,19 @@ func TestAKeyEndsWhenItsTimeHasCome(t *testing.T) {
 func TestImportedMaterialComesAndExpires(t *testing.T) {
 	b := begin(t, nil)
 	c := b.worker().kms("us-east-1")
-	made, err := c.CreateKey(b.ctx, &kms.CreateKeyInput{Origin: types.OriginTypeExternal})
+	made, err := c.CreateKey(b.t.Context(), &kms.CreateKeyInput{Origin: types.OriginTypeExternal})
 	require.NoError(t, err)
 	id := made.KeyMetadata.KeyId
 	state := func() types.KeyState {
-		out, err := c.DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: id})
+		out, err := c.DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: id})
 		require.NoError(t, err)
 		return out.KeyMetadata.KeyState
 	}
-	parameters, err := c.GetParametersForImport(b.ctx, &kms.GetParametersForImportInput{
+	parameters, err := c.GetParametersForImport(b.t.Context(), &kms.GetParametersForImportInput{
 		KeyId: id, WrappingAlgorithm: types.AlgorithmSpecRsaesOaepSha256, WrappingKeySpec: types.WrappingKeySpecRsa2048,
 	})
 	require.NoError(t, err)
-	_, err = c.ImportKeyMaterial(b.ctx, &kms.ImportKeyMaterialInput{
+	_, err = c.ImportKeyMaterial(b.t.Context(), &kms.ImportKeyMaterialInput{
 		KeyId: id, ImportToken: parameters.ImportToken, EncryptedKeyMaterial: []byte("wrapped"),
 		ExpirationModel: types.ExpirationModelTypeKeyMaterialExpires, ValidTo: aws.Time(b.clock.Now().Add(time.Hour)),
 	})
@@ -225,7 +225,7 @@ func TestImportedMaterialComesAndExpires(t *testing.T) {
 	require.Equal(t, types.KeyStateEnabled, state())
 	b.clock.advance(time.Hour)
 	require.Equal(t, types.KeyStatePendingImport, state())
-	_, err = c.GetParametersForImport(b.ctx, &kms.GetParametersForImportInput{
+	_, err = c.GetParametersForImport(b.t.Context(), &kms.GetParametersForImportInput{
 		KeyId: aws.String(awssim.SingleRegionKeyID), WrappingAlgorithm: types.AlgorithmSpecRsaesOaepSha256, WrappingKeySpec: types.WrappingKeySpecRsa2048,
 	})
 	require.Equal(t, "UnsupportedOperationException", code(err))

@@ -50,7 +50,7 @@ func TestKeysByName(t *testing.T) {
 	} {
 		require.Equal(t, want, code(keyCalls(b, c, ref)["DescribeKey"]()), ref)
 	}
-	_, err := b.worker().kms("us-west-2").DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: aws.String(awssim.SingleRegionKeyID)})
+	_, err := b.worker().kms("us-west-2").DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: aws.String(awssim.SingleRegionKeyID)})
 	require.Equal(t, "NotFoundException", code(err), "regions are apart")
 }
 
@@ -61,19 +61,19 @@ func TestReplicasDecryptEachOther(t *testing.T) {
 		from, to := rapid.SampledFrom(regions).Draw(r, "from"), rapid.SampledFrom(regions).Draw(r, "to")
 		plaintext := rapid.SliceOfN(rapid.Byte(), 1, 4096).Draw(r, "plaintext")
 		given := rapid.MapOf(rapid.StringMatching("[a-z]{1,5}"), rapid.String()).Draw(r, "context")
-		sealed, err := b.worker().kms(from).Encrypt(b.ctx, &kms.EncryptInput{
+		sealed, err := b.worker().kms(from).Encrypt(b.t.Context(), &kms.EncryptInput{
 			KeyId: aws.String(awssim.MultiRegionKeyID), Plaintext: plaintext, EncryptionContext: given,
 		})
 		require.NoError(r, err)
-		opened, err := b.worker().kms(to).Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: given})
+		opened, err := b.worker().kms(to).Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: given})
 		require.NoError(r, err)
 		require.Equal(r, plaintext, opened.Plaintext)
 		require.Contains(r, *opened.KeyId, to)
 		broken := append([]byte(nil), sealed.CiphertextBlob...)
 		broken[rapid.IntRange(0, len(broken)-1).Draw(r, "at")] ^= 1
-		_, err = b.worker().kms(to).Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: broken, EncryptionContext: given})
+		_, err = b.worker().kms(to).Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: broken, EncryptionContext: given})
 		require.Contains(r, []string{"InvalidCiphertextException", "AccessDeniedException"}, code(err))
-		_, err = b.worker().kms(to).Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: map[string]string{"other": "x"}})
+		_, err = b.worker().kms(to).Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: map[string]string{"other": "x"}})
 		require.Equal(r, "InvalidCiphertextException", code(err))
 	})
 }
@@ -82,40 +82,40 @@ func TestCryptography(t *testing.T) {
 	b := begin(t, nil)
 	east, west := b.worker().kms("us-east-1"), b.worker().kms("us-west-2")
 	single, multi := aws.String(awssim.SingleRegionKeyID), aws.String(awssim.MultiRegionKeyID)
-	sealed, err := east.Encrypt(b.ctx, &kms.EncryptInput{KeyId: single, Plaintext: []byte("secret")})
+	sealed, err := east.Encrypt(b.t.Context(), &kms.EncryptInput{KeyId: single, Plaintext: []byte("secret")})
 	require.NoError(t, err)
-	_, err = west.Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob})
+	_, err = west.Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob})
 	require.Equal(t, "AccessDeniedException", code(err), "a single-Region key's ciphertext means nothing elsewhere")
-	_, err = east.Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, KeyId: multi})
+	_, err = east.Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, KeyId: multi})
 	require.Equal(t, "IncorrectKeyException", code(err))
 
-	again, err := east.ReEncrypt(b.ctx, &kms.ReEncryptInput{CiphertextBlob: sealed.CiphertextBlob, DestinationKeyId: multi})
+	again, err := east.ReEncrypt(b.t.Context(), &kms.ReEncryptInput{CiphertextBlob: sealed.CiphertextBlob, DestinationKeyId: multi})
 	require.NoError(t, err)
-	_, err = east.RotateKeyOnDemand(b.ctx, &kms.RotateKeyOnDemandInput{KeyId: multi})
+	_, err = east.RotateKeyOnDemand(b.t.Context(), &kms.RotateKeyOnDemandInput{KeyId: multi})
 	require.NoError(t, err)
-	opened, err := west.Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: again.CiphertextBlob})
+	opened, err := west.Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: again.CiphertextBlob})
 	require.NoError(t, err)
 	require.Equal(t, "secret", string(opened.Plaintext), "rotation keeps old material")
 
-	data, err := east.GenerateDataKey(b.ctx, &kms.GenerateDataKeyInput{KeyId: multi, NumberOfBytes: aws.Int32(24)})
+	data, err := east.GenerateDataKey(b.t.Context(), &kms.GenerateDataKeyInput{KeyId: multi, NumberOfBytes: aws.Int32(24)})
 	require.NoError(t, err)
 	require.Len(t, data.Plaintext, 24)
-	opened, err = west.Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: data.CiphertextBlob})
+	opened, err = west.Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: data.CiphertextBlob})
 	require.NoError(t, err)
 	require.Equal(t, data.Plaintext, opened.Plaintext)
-	blind, err := east.GenerateDataKeyWithoutPlaintext(b.ctx, &kms.GenerateDataKeyWithoutPlaintextInput{KeyId: multi, KeySpec: types.DataKeySpecAes128})
+	blind, err := east.GenerateDataKeyWithoutPlaintext(b.t.Context(), &kms.GenerateDataKeyWithoutPlaintextInput{KeyId: multi, KeySpec: types.DataKeySpecAes128})
 	require.NoError(t, err)
-	opened, err = west.Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: blind.CiphertextBlob})
+	opened, err = west.Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: blind.CiphertextBlob})
 	require.NoError(t, err)
 	require.Len(t, opened.Plaintext, 16)
 
-	_, err = east.Encrypt(b.ctx, &kms.EncryptInput{KeyId: multi, Plaintext: make([]byte, 4097)})
+	_, err = east.Encrypt(b.t.Context(), &kms.EncryptInput{KeyId: multi, Plaintext: make([]byte, 4097)})
 	require.Equal(t, "ValidationException", code(err))
-	_, err = east.Encrypt(b.ctx, &kms.EncryptInput{KeyId: multi, Plaintext: []byte("x"), DryRun: aws.Bool(true)})
+	_, err = east.Encrypt(b.t.Context(), &kms.EncryptInput{KeyId: multi, Plaintext: []byte("x"), DryRun: aws.Bool(true)})
 	require.Equal(t, "DryRunOperationException", code(err))
-	mac, err := east.CreateKey(b.ctx, &kms.CreateKeyInput{KeySpec: types.KeySpecHmac256, KeyUsage: types.KeyUsageTypeGenerateVerifyMac})
+	mac, err := east.CreateKey(b.t.Context(), &kms.CreateKeyInput{KeySpec: types.KeySpecHmac256, KeyUsage: types.KeyUsageTypeGenerateVerifyMac})
 	require.NoError(t, err)
-	_, err = east.Encrypt(b.ctx, &kms.EncryptInput{KeyId: mac.KeyMetadata.KeyId, Plaintext: []byte("x")})
+	_, err = east.Encrypt(b.t.Context(), &kms.EncryptInput{KeyId: mac.KeyMetadata.KeyId, Plaintext: []byte("x")})
 	require.Equal(t, "InvalidKeyUsageException", code(err))
 	id := awssim.Identity{AccessKeyID: awssim.WorkerAccessKeyID, SecretAccessKey: awssim.WorkerSecret}
 	require.Equal(t, "InvalidKeyUsageException", code(b.do(func() error {
@@ -142,18 +142,18 @@ func TestCreateKey(t *testing.T) {
 		{kms.CreateKeyInput{Tags: []types.Tag{{TagKey: aws.String("aws:x"), TagValue: aws.String("y")}}}, "TagException"},
 		{kms.CreateKeyInput{Policy: aws.String("{")}, "MalformedPolicyDocumentException"},
 	} {
-		_, err := c.CreateKey(b.ctx, &x.in)
+		_, err := c.CreateKey(b.t.Context(), &x.in)
 		require.Equal(t, x.want, code(err), "%+v", x.in)
 	}
 	for range 4 {
-		_, err := c.CreateKey(b.ctx, &kms.CreateKeyInput{})
+		_, err := c.CreateKey(b.t.Context(), &kms.CreateKeyInput{})
 		require.NoError(t, err)
 	}
-	_, err := c.CreateKey(b.ctx, &kms.CreateKeyInput{})
+	_, err := c.CreateKey(b.t.Context(), &kms.CreateKeyInput{})
 	require.Equal(t, "LimitExceededException", code(err))
 	var ids []string
 	for p := kms.NewListKeysPaginator(c, &kms.ListKeysInput{Limit: aws.Int32(3)}); p.HasMorePages(); {
-		out, err := p.NextPage(b.ctx)
+		out, err := p.NextPage(b.t.Context())
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(out.Keys), 3)
 		for _, k := range out.Keys {
@@ -162,7 +162,7 @@ func TestCreateKey(t *testing.T) {
 	}
 	require.Len(t, ids, 8)
 	require.IsIncreasing(t, ids)
-	_, err = c.ListKeys(b.ctx, &kms.ListKeysInput{Marker: aws.String("!")})
+	_, err = c.ListKeys(b.t.Context(), &kms.ListKeysInput{Marker: aws.String("!")})
 	require.Equal(t, "InvalidMarkerException", code(err))
 }
 
@@ -170,7 +170,7 @@ func TestReplicateKey(t *testing.T) {
 	b := begin(t, func(c *awssim.Config) { c.Delays.ReplicaCreation = world.Always(30 * time.Second) })
 	c := b.worker().kms("us-east-1")
 	replicate := func(region, key, target string) string {
-		_, err := b.worker().kms(region).ReplicateKey(b.ctx, &kms.ReplicateKeyInput{KeyId: aws.String(key), ReplicaRegion: aws.String(target)})
+		_, err := b.worker().kms(region).ReplicateKey(b.t.Context(), &kms.ReplicateKeyInput{KeyId: aws.String(key), ReplicaRegion: aws.String(target)})
 		return code(err)
 	}
 	require.Equal(t, "UnsupportedOperationException", replicate("us-east-1", awssim.SingleRegionKeyID, "us-west-2"))
@@ -179,7 +179,7 @@ func TestReplicateKey(t *testing.T) {
 	require.Equal(t, "ValidationException", replicate("us-east-1", awssim.MultiRegionKeyID, "us-east-1"))
 
 	policy := keyPolicy(`"Principal":{"AWS":"arn:aws:iam::111122223333:user/atlas-cmk-worker"},"Action":"kms:*","Resource":"*"`)
-	out, err := c.ReplicateKey(b.ctx, &kms.ReplicateKeyInput{
+	out, err := c.ReplicateKey(b.t.Context(), &kms.ReplicateKeyInput{
 		KeyId: aws.String(awssim.MultiRegionKeyARN), ReplicaRegion: aws.String("ap-south-1"), Policy: &policy,
 		Tags: []types.Tag{{TagKey: aws.String("a"), TagValue: aws.String("b")}},
 	})
@@ -188,19 +188,19 @@ func TestReplicateKey(t *testing.T) {
 	require.Equal(t, policy, *out.ReplicaPolicy)
 	require.Len(t, out.ReplicaTags, 1)
 	b.clock.advance(30 * time.Second)
-	seen, err := b.worker().kms("ap-south-1").DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: out.ReplicaKeyMetadata.Arn})
+	seen, err := b.worker().kms("ap-south-1").DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: out.ReplicaKeyMetadata.Arn})
 	require.NoError(t, err)
 	require.Equal(t, types.KeyStateEnabled, seen.KeyMetadata.KeyState)
 	require.Equal(t, types.MultiRegionKeyTypeReplica, seen.KeyMetadata.MultiRegionConfiguration.MultiRegionKeyType)
 	require.Len(t, seen.KeyMetadata.MultiRegionConfiguration.ReplicaKeys, 3)
 
-	_, err = c.UpdatePrimaryRegion(b.ctx, &kms.UpdatePrimaryRegionInput{KeyId: aws.String(awssim.MultiRegionKeyID), PrimaryRegion: aws.String("ap-south-1")})
+	_, err = c.UpdatePrimaryRegion(b.t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: aws.String(awssim.MultiRegionKeyID), PrimaryRegion: aws.String("ap-south-1")})
 	require.NoError(t, err)
 	view := awssim.KeyView{}
 	require.NoError(t, b.do(func() (err error) { view, err = b.ResolveKey(awssim.MultiRegionKeyAlias, "us-east-1"); return err }))
 	require.Equal(t, "ap-south-1", view.PrimaryRegion)
 	require.Equal(t, []string{"eu-west-1", "us-east-1", "us-west-2"}, view.ReplicaRegions)
-	_, err = c.EnableKeyRotation(b.ctx, &kms.EnableKeyRotationInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
+	_, err = c.EnableKeyRotation(b.t.Context(), &kms.EnableKeyRotationInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
 	require.Equal(t, "UnsupportedOperationException", code(err), "rotation is the primary's")
 }
 
@@ -236,15 +236,15 @@ func TestPutKeyPolicy(t *testing.T) {
 		{"an administrator locked out", keyPolicy(`"Principal":{"AWS":"arn:aws:iam::111122223333:user/atlas-kms"},"Action":"kms:*","Resource":"*"`), lost},
 		{"32 KiB and more", keyPolicy(root, `"Principal":"*","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"aws:userid":"`+strings.Repeat("x", 32<<10)+`"}}`), "LimitExceededException"},
 	} {
-		_, err := c.PutKeyPolicy(b.ctx, &kms.PutKeyPolicyInput{KeyId: aws.String(awssim.MultiRegionKeyID), Policy: &x.policy})
+		_, err := c.PutKeyPolicy(b.t.Context(), &kms.PutKeyPolicyInput{KeyId: aws.String(awssim.MultiRegionKeyID), Policy: &x.policy})
 		require.Equal(t, x.want, code(err), x.name)
 		if x.want == "" {
-			out, err := c.GetKeyPolicy(b.ctx, &kms.GetKeyPolicyInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
+			out, err := c.GetKeyPolicy(b.t.Context(), &kms.GetKeyPolicyInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
 			require.NoError(t, err)
 			require.Equal(t, x.policy, *out.Policy, "as it was put")
 		}
 	}
-	_, err := c.PutKeyPolicy(b.ctx, &kms.PutKeyPolicyInput{
+	_, err := c.PutKeyPolicy(b.t.Context(), &kms.PutKeyPolicyInput{
 		KeyId: aws.String(awssim.MultiRegionKeyID), BypassPolicyLockoutSafetyCheck: true,
 		Policy: aws.String(keyPolicy(`"Principal":{"AWS":"arn:aws:iam::111122223333:user/atlas-kms"},"Action":"kms:*","Resource":"*"`)),
 	})
@@ -257,7 +257,7 @@ func TestAliases(t *testing.T) {
 	b := begin(t, nil)
 	c := b.worker().kms("us-east-1")
 	alias := func(name, key string) string {
-		_, err := c.CreateAlias(b.ctx, &kms.CreateAliasInput{AliasName: &name, TargetKeyId: &key})
+		_, err := c.CreateAlias(b.t.Context(), &kms.CreateAliasInput{AliasName: &name, TargetKeyId: &key})
 		return code(err)
 	}
 	require.Equal(t, "AlreadyExistsException", alias(awssim.MultiRegionKeyAlias, awssim.SingleRegionKeyID))
@@ -268,7 +268,7 @@ func TestAliases(t *testing.T) {
 	list := func(key *string) []string {
 		var names []string
 		for p := kms.NewListAliasesPaginator(c, &kms.ListAliasesInput{KeyId: key, Limit: aws.Int32(1)}); p.HasMorePages(); {
-			out, err := p.NextPage(b.ctx)
+			out, err := p.NextPage(b.t.Context())
 			require.NoError(t, err)
 			for _, a := range out.Aliases {
 				names = append(names, *a.AliasName)
@@ -278,14 +278,14 @@ func TestAliases(t *testing.T) {
 	}
 	require.Equal(t, []string{"alias/atlas-cmk", "alias/atlas-cmk-single", "alias/new"}, list(nil))
 	require.Equal(t, []string{"alias/atlas-cmk-single", "alias/new"}, list(aws.String(awssim.SingleRegionKeyID)))
-	_, err := c.UpdateAlias(b.ctx, &kms.UpdateAliasInput{AliasName: aws.String("alias/new"), TargetKeyId: aws.String(awssim.MultiRegionKeyID)})
+	_, err := c.UpdateAlias(b.t.Context(), &kms.UpdateAliasInput{AliasName: aws.String("alias/new"), TargetKeyId: aws.String(awssim.MultiRegionKeyID)})
 	require.NoError(t, err)
-	out, err := c.DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: aws.String("alias/new")})
+	out, err := c.DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("alias/new")})
 	require.NoError(t, err)
 	require.Equal(t, awssim.MultiRegionKeyID, *out.KeyMetadata.KeyId)
-	_, err = c.DeleteAlias(b.ctx, &kms.DeleteAliasInput{AliasName: aws.String("alias/new")})
+	_, err = c.DeleteAlias(b.t.Context(), &kms.DeleteAliasInput{AliasName: aws.String("alias/new")})
 	require.NoError(t, err)
-	_, err = c.DeleteAlias(b.ctx, &kms.DeleteAliasInput{AliasName: aws.String("alias/new")})
+	_, err = c.DeleteAlias(b.t.Context(), &kms.DeleteAliasInput{AliasName: aws.String("alias/new")})
 	require.Equal(t, "NotFoundException", code(err))
 }
 
@@ -294,7 +294,7 @@ func TestGrants(t *testing.T) {
 	c := b.worker().kms("us-east-1")
 	user := b.as(awssim.AtlasUserAccessKeyID, awssim.AtlasUserSecret, "").kms("us-east-1")
 	encrypt := func(given map[string]string) string {
-		_, err := user.Encrypt(b.ctx, &kms.EncryptInput{KeyId: aws.String(awssim.MultiRegionKeyID), Plaintext: []byte("x"), EncryptionContext: given})
+		_, err := user.Encrypt(b.t.Context(), &kms.EncryptInput{KeyId: aws.String(awssim.MultiRegionKeyID), Plaintext: []byte("x"), EncryptionContext: given})
 		return code(err)
 	}
 	require.Equal(t, "AccessDeniedException", encrypt(nil))
@@ -302,22 +302,22 @@ func TestGrants(t *testing.T) {
 		KeyId: aws.String(awssim.MultiRegionKeyID), GranteePrincipal: aws.String("arn:aws:iam::111122223333:user/atlas-kms"), Name: aws.String("once"),
 		Operations: []types.GrantOperation{"Encrypt"}, Constraints: &types.GrantConstraints{EncryptionContextSubset: map[string]string{"a": "1"}},
 	}
-	made, err := c.CreateGrant(b.ctx, in)
+	made, err := c.CreateGrant(b.t.Context(), in)
 	require.NoError(t, err)
-	again, err := c.CreateGrant(b.ctx, in)
+	again, err := c.CreateGrant(b.t.Context(), in)
 	require.NoError(t, err)
 	require.Equal(t, *made.GrantId, *again.GrantId, "a name makes it the same grant")
 	require.Equal(t, "AccessDeniedException", encrypt(nil))
 	require.Empty(t, encrypt(map[string]string{"a": "1", "b": "2"}))
-	listed, err := c.ListGrants(b.ctx, &kms.ListGrantsInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
+	listed, err := c.ListGrants(b.t.Context(), &kms.ListGrantsInput{KeyId: aws.String(awssim.MultiRegionKeyID)})
 	require.NoError(t, err)
 	require.Len(t, listed.Grants, 1)
-	_, err = c.RevokeGrant(b.ctx, &kms.RevokeGrantInput{KeyId: aws.String(awssim.MultiRegionKeyID), GrantId: made.GrantId})
+	_, err = c.RevokeGrant(b.t.Context(), &kms.RevokeGrantInput{KeyId: aws.String(awssim.MultiRegionKeyID), GrantId: made.GrantId})
 	require.NoError(t, err)
 	require.Equal(t, "AccessDeniedException", encrypt(map[string]string{"a": "1"}))
-	_, err = c.RetireGrant(b.ctx, &kms.RetireGrantInput{GrantToken: made.GrantToken})
+	_, err = c.RetireGrant(b.t.Context(), &kms.RetireGrantInput{GrantToken: made.GrantToken})
 	require.Equal(t, "NotFoundException", code(err))
 	in.GranteePrincipal = aws.String("arn:aws:iam::111122223333:role/nobody")
-	_, err = c.CreateGrant(b.ctx, in)
+	_, err = c.CreateGrant(b.t.Context(), in)
 	require.Equal(t, "InvalidArnException", code(err))
 }

@@ -67,7 +67,7 @@ func describe(m *kmstypes.KeyMetadata) string {
 }
 
 func (p *program) kms() {
-	ctx, east, west := p.b.ctx, p.as.kms("us-east-1"), p.as.kms("us-west-2")
+	ctx, east, west := p.b.t.Context(), p.as.kms("us-east-1"), p.as.kms("us-west-2")
 	one := func(call string, c *kms.Client, key string) {
 		out, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &key})
 		if err != nil {
@@ -145,7 +145,7 @@ func (p *program) kms() {
 }
 
 func (p *program) iam() {
-	ctx, c := p.b.ctx, p.as.iam()
+	ctx, c := p.b.t.Context(), p.as.iam()
 	role, user := aws.String("role"), aws.String("user")
 	trusted := trust("arn:aws:iam::"+motoAccount+":root", "e")
 	create := func(call, trust string) {

@@ -42,23 +42,23 @@ func TestTheWayToAKey(t *testing.T) {
 	}
 	assumes := func() string { return code(b.do(func() error { return b.Assume(id) })) }
 	w := b.worker()
-	who, err := w.sts().GetCallerIdentity(b.ctx, &sts.GetCallerIdentityInput{})
+	who, err := w.sts().GetCallerIdentity(b.t.Context(), &sts.GetCallerIdentityInput{})
 	require.NoError(t, err)
 	require.Equal(t, "arn:aws:iam::111122223333:user/atlas-cmk-worker", *who.Arn)
 
-	made, err := w.iam().CreateRole(b.ctx, &iam.CreateRoleInput{RoleName: aws.String("atlas-cmk"), AssumeRolePolicyDocument: aws.String(trust(atlasRoot, externalID))})
+	made, err := w.iam().CreateRole(b.t.Context(), &iam.CreateRoleInput{RoleName: aws.String("atlas-cmk"), AssumeRolePolicyDocument: aws.String(trust(atlasRoot, externalID))})
 	require.NoError(t, err)
 	require.Equal(t, roleARN, *made.Role.Arn)
-	_, err = w.iam().GetRole(b.ctx, &iam.GetRoleInput{RoleName: aws.String("atlas-cmk")})
+	_, err = w.iam().GetRole(b.t.Context(), &iam.GetRoleInput{RoleName: aws.String("atlas-cmk")})
 	require.Equal(t, "NoSuchEntity", code(err), "reads lag")
-	_, err = w.iam().PutRolePolicy(b.ctx, &iam.PutRolePolicyInput{
+	_, err = w.iam().PutRolePolicy(b.t.Context(), &iam.PutRolePolicyInput{
 		RoleName: aws.String("atlas-cmk"), PolicyName: aws.String("cmk"), PolicyDocument: aws.String(use("arn:aws:kms:*:111122223333:key/" + awssim.MultiRegionKeyID)),
 	})
 	require.NoError(t, err)
 	require.Equal(t, "AccessDenied", assumes(), "enforcement lags")
 
 	b.clock.advance(5 * time.Second)
-	read, err := w.iam().GetRole(b.ctx, &iam.GetRoleInput{RoleName: aws.String("atlas-cmk")})
+	read, err := w.iam().GetRole(b.t.Context(), &iam.GetRoleInput{RoleName: aws.String("atlas-cmk")})
 	require.NoError(t, err)
 	text, err := url.QueryUnescape(*read.Role.AssumeRolePolicyDocument)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestTheWayToAKey(t *testing.T) {
 	require.Equal(t, "DisabledException", uses("us-west-2"))
 	require.Empty(t, uses("us-east-1"))
 
-	seen, err := w.kms("us-west-2").DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: aws.String(awssim.MultiRegionKeyAlias)})
+	seen, err := w.kms("us-west-2").DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: aws.String(awssim.MultiRegionKeyAlias)})
 	require.NoError(t, err)
 	require.Equal(t, "Disabled", string(seen.KeyMetadata.KeyState))
 	require.Len(t, seen.KeyMetadata.MultiRegionConfiguration.ReplicaKeys, 2)

@@ -118,7 +118,7 @@ func (q *request) sign(credentials aws.Credentials) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	again, err := http.NewRequest(q.Method, "http://"+q.Host+q.URL.RequestURI(), io.NopCloser(bytes.NewReader(q.body)))
+	again, err := http.NewRequestWithContext(q.Context(), q.Method, "http://"+q.Host+q.URL.RequestURI(), io.NopCloser(bytes.NewReader(q.body)))
 	if err != nil {
 		return "", err
 	}

@@ -145,10 +145,10 @@ func TestKnowledgeDoesNotGoBack(t *testing.T) {
 	last, lastEnforced := -1, -1
 	for i := range 300 {
 		if i < 100 {
-			_, err := c.UpdateAssumeRolePolicy(b.ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String("atlas-cmk"), PolicyDocument: aws.String(trust(atlasRoot, fmt.Sprintf("id-%03d", i)))})
+			_, err := c.UpdateAssumeRolePolicy(b.t.Context(), &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String("atlas-cmk"), PolicyDocument: aws.String(trust(atlasRoot, fmt.Sprintf("id-%03d", i)))})
 			require.NoError(t, err)
 		}
-		out, err := c.GetRole(b.ctx, &iam.GetRoleInput{RoleName: aws.String("atlas-cmk")})
+		out, err := c.GetRole(b.t.Context(), &iam.GetRoleInput{RoleName: aws.String("atlas-cmk")})
 		require.NoError(t, err)
 		seen := -1
 		if at := strings.Index(*out.Role.AssumeRolePolicyDocument, "id-"); at >= 0 {

@@ -25,9 +25,9 @@ import (
 
 // probe calls one harmless operation of each service.
 func (b *bench) probe(a as) map[string]string {
-	_, errKMS := a.kms("us-east-1").DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: aws.String(awssim.SingleRegionKeyID)})
-	_, errIAM := a.iam().ListRoles(b.ctx, &iam.ListRolesInput{})
-	_, errSTS := a.sts().GetCallerIdentity(b.ctx, &sts.GetCallerIdentityInput{})
+	_, errKMS := a.kms("us-east-1").DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: aws.String(awssim.SingleRegionKeyID)})
+	_, errIAM := a.iam().ListRoles(b.t.Context(), &iam.ListRolesInput{})
+	_, errSTS := a.sts().GetCallerIdentity(b.t.Context(), &sts.GetCallerIdentityInput{})
 	return map[string]string{"kms": code(errKMS), "iam": code(errIAM), "sts": code(errSTS)}
 }
 
@@ -66,13 +66,13 @@ func TestSessions(t *testing.T) {
 	b := begin(t, func(c *awssim.Config) { c.CheckSignatures = true })
 	w := b.worker()
 	const worker = "arn:aws:iam::111122223333:user/atlas-cmk-worker"
-	_, err := w.iam().CreateRole(b.ctx, &iam.CreateRoleInput{RoleName: aws.String("atlas-cmk"), AssumeRolePolicyDocument: aws.String(trust(worker, externalID))})
+	_, err := w.iam().CreateRole(b.t.Context(), &iam.CreateRoleInput{RoleName: aws.String("atlas-cmk"), AssumeRolePolicyDocument: aws.String(trust(worker, externalID))})
 	require.NoError(t, err)
-	_, err = w.iam().PutRolePolicy(b.ctx, &iam.PutRolePolicyInput{RoleName: aws.String("atlas-cmk"), PolicyName: aws.String("cmk"), PolicyDocument: aws.String(use("*"))})
+	_, err = w.iam().PutRolePolicy(b.t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("atlas-cmk"), PolicyName: aws.String("cmk"), PolicyDocument: aws.String(use("*"))})
 	require.NoError(t, err)
 	in := sts.AssumeRoleInput{RoleArn: aws.String(roleARN), RoleSessionName: aws.String("me")}
 	assume := func(in sts.AssumeRoleInput) string {
-		_, err := w.sts().AssumeRole(b.ctx, &in)
+		_, err := w.sts().AssumeRole(b.t.Context(), &in)
 		return code(err)
 	}
 	require.Equal(t, "AccessDenied", assume(in), "no external id")
@@ -85,16 +85,16 @@ func TestSessions(t *testing.T) {
 	other := in
 	other.RoleArn = aws.String("arn:aws:iam::111122223333:role/nobody")
 	require.Equal(t, "AccessDenied", assume(other))
-	out, err := w.sts().AssumeRole(b.ctx, &in)
+	out, err := w.sts().AssumeRole(b.t.Context(), &in)
 	require.NoError(t, err)
 	session := b.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
-	who, err := session.sts().GetCallerIdentity(b.ctx, &sts.GetCallerIdentityInput{})
+	who, err := session.sts().GetCallerIdentity(b.t.Context(), &sts.GetCallerIdentityInput{})
 	require.NoError(t, err)
 	require.Equal(t, "arn:aws:sts::111122223333:assumed-role/atlas-cmk/me", *who.Arn)
 	require.Equal(t, map[string]string{"kms": "", "iam": "AccessDenied", "sts": ""}, b.probe(session))
 
 	in.Policy = aws.String(use(awssim.MultiRegionKeyARN))
-	out, err = w.sts().AssumeRole(b.ctx, &in)
+	out, err = w.sts().AssumeRole(b.t.Context(), &in)
 	require.NoError(t, err)
 	narrowed := b.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
 	require.Equal(t, "AccessDeniedException", b.probe(narrowed)["kms"], "a session policy narrows")
@@ -143,8 +143,8 @@ func TestFaults(t *testing.T) {
 		t.Run(string(x.rule.Kind), func(t *testing.T) {
 			b := begin(t, nil)
 			require.NoError(t, b.faults.Add(x.rule))
-			_, errKMS := b.worker().kms("ap-south-1").CreateKey(b.ctx, &kms.CreateKeyInput{})
-			_, errIAM := b.worker().iam().CreateRole(b.ctx, &iam.CreateRoleInput{RoleName: aws.String("a"), AssumeRolePolicyDocument: aws.String(trust(atlasRoot, "x"))})
+			_, errKMS := b.worker().kms("ap-south-1").CreateKey(b.t.Context(), &kms.CreateKeyInput{})
+			_, errIAM := b.worker().iam().CreateRole(b.t.Context(), &iam.CreateRoleInput{RoleName: aws.String("a"), AssumeRolePolicyDocument: aws.String(trust(atlasRoot, "x"))})
 			// A client can not always tell a broken answer from none: what counts is that it is an error.
 			if strings.HasPrefix(x.kms, "not") {
 				require.Error(t, errKMS)
@@ -164,7 +164,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			b.faults.Clear()
-			keys, err := b.worker().kms("ap-south-1").ListKeys(b.ctx, &kms.ListKeysInput{})
+			keys, err := b.worker().kms("ap-south-1").ListKeys(b.t.Context(), &kms.ListKeysInput{})
 			require.NoError(t, err)
 			require.Len(t, keys.Keys, x.wrote)
 		})
@@ -182,7 +182,7 @@ func TestTheSDKRetries(t *testing.T) {
 			o.RateLimiter = ratelimit.None
 		}),
 	})
-	_, err := c.DescribeKey(b.ctx, &kms.DescribeKeyInput{KeyId: aws.String(awssim.SingleRegionKeyID)})
+	_, err := c.DescribeKey(b.t.Context(), &kms.DescribeKeyInput{KeyId: aws.String(awssim.SingleRegionKeyID)})
 	require.NoError(t, err)
 	require.Equal(t, 3, b.journal.Len())
 }
@@ -190,13 +190,13 @@ func TestTheSDKRetries(t *testing.T) {
 func TestTheJournalTellsEverythingButSecrets(t *testing.T) {
 	b := begin(t, nil)
 	w := b.worker()
-	sealed, err := w.kms("eu-west-1").Encrypt(b.ctx, &kms.EncryptInput{KeyId: aws.String(awssim.MultiRegionKeyAlias), Plaintext: []byte("plaintext-secret")})
+	sealed, err := w.kms("eu-west-1").Encrypt(b.t.Context(), &kms.EncryptInput{KeyId: aws.String(awssim.MultiRegionKeyAlias), Plaintext: []byte("plaintext-secret")})
 	require.NoError(t, err)
-	opened, err := w.kms("eu-west-1").Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob})
+	opened, err := w.kms("eu-west-1").Decrypt(b.t.Context(), &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob})
 	require.NoError(t, err)
-	made, err := w.iam().CreateAccessKey(b.ctx, &iam.CreateAccessKeyInput{UserName: aws.String(awssim.AtlasUser)})
+	made, err := w.iam().CreateAccessKey(b.t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String(awssim.AtlasUser)})
 	require.NoError(t, err)
-	_, err = w.iam().GetRole(b.ctx, &iam.GetRoleInput{RoleName: aws.String("nobody")})
+	_, err = w.iam().GetRole(b.t.Context(), &iam.GetRoleInput{RoleName: aws.String("nobody")})
 	require.Error(t, err)
 	entries := b.journal.Entries()
 	require.Len(t, entries, 4)
@@ -206,7 +206,7 @@ func TestTheJournalTellsEverythingButSecrets(t *testing.T) {
 	require.NoError(t, b.do(func() (err error) { state, err = json.Marshal(b.State()); return err }))
 	for _, secret := range []string{
 		"cGxhaW50ZXh0LXNlY3JldA", "plaintext-secret", *made.AccessKey.SecretAccessKey, awssim.WorkerSecret, awssim.AtlasUserSecret,
-		fmt.Sprintf("%s", sealed.CiphertextBlob), string(opened.Plaintext), "Signature=",
+		string(sealed.CiphertextBlob), string(opened.Plaintext), "Signature=",
 	} {
 		require.NotContains(t, string(text), secret)
 		require.NotContains(t, string(state), secret)
@@ -230,9 +230,9 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 		w := b.worker()
 		for i := range 20 {
 			name := fmt.Sprintf("r%d", i%7)
-			_, _ = w.iam().CreateRole(b.ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(trust(atlasRoot, name))})
-			_, _ = w.kms("us-east-1").CreateKey(b.ctx, &kms.CreateKeyInput{MultiRegion: aws.Bool(i%2 == 0)})
-			_, _ = w.iam().GetRole(b.ctx, &iam.GetRoleInput{RoleName: &name})
+			_, _ = w.iam().CreateRole(b.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(trust(atlasRoot, name))})
+			_, _ = w.kms("us-east-1").CreateKey(b.t.Context(), &kms.CreateKeyInput{MultiRegion: aws.Bool(i%2 == 0)})
+			_, _ = w.iam().GetRole(b.t.Context(), &iam.GetRoleInput{RoleName: &name})
 			b.clock.advance(700 * time.Millisecond)
 		}
 		var out []byte
@@ -243,7 +243,8 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 		require.NoError(t, b.do(func() (err error) { out, err = json.Marshal([]any{b.State(), entries}); return err }))
 		return string(out)
 	}
-	require.Equal(t, run(), run())
+	first := run()
+	require.Equal(t, first, run())
 }
 
 func TestManyAtOnce(t *testing.T) {
@@ -257,7 +258,7 @@ func TestManyAtOnce(t *testing.T) {
 			name := fmt.Sprintf("role-%d", i)
 			for range 5 {
 				b.probe(b.worker())
-				_, err := b.worker().iam().CreateRole(b.ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(trust(atlasRoot, "x"))})
+				_, err := b.worker().iam().CreateRole(b.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(trust(atlasRoot, "x"))})
 				if code(err) != "EntityAlreadyExists" {
 					require.NoError(t, err)
 				}

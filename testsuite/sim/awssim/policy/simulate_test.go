@@ -163,6 +163,7 @@ func (s scenario) everywhere() map[string][]string {
 }
 
 func (s scenario) verdict(t *testing.T) string {
+	t.Helper()
 	q := policy.Question{
 		Request:  policy.Request{Principal: s.who, Action: s.action, Resource: s.resource, Context: policy.Context{}},
 		Boundary: parsed(t, s.boundary), Resource: parsed(t, s.resourcePolicy), ResourceAccount: ours, ResourceRules: true,

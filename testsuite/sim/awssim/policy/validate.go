@@ -18,24 +18,24 @@ const (
 	Key
 )
 
-// Invalid is what Validate finds, in IAM's words.
-type Invalid string
+// InvalidError is what Validate finds, in IAM's words.
+type InvalidError string
 
-func (i Invalid) Error() string { return string(i) }
+func (i InvalidError) Error() string { return string(i) }
 
 // What Validate finds.
 const (
-	ErrVersion      Invalid = "The policy must contain a valid version string"
-	ErrNoActions    Invalid = "Policy statement must contain actions."
-	ErrNoResources  Invalid = "Policy statement must contain resources."
-	ErrDuplicateSid Invalid = "Statement IDs (SID) in a single policy must be unique."
-	ErrSid          Invalid = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
-	ErrHasPrincipal Invalid = "Policy document should not specify a principal."
-	ErrNoPrincipal  Invalid = "Missing required field Principal"
-	ErrHasResource  Invalid = "Has prohibited field Resource"
-	ErrTrustAction  Invalid = "AssumeRole policy may only specify STS AssumeRole actions."
-	ErrVendor       Invalid = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-	ErrNotPrincipal Invalid = "Allow with NotPrincipal is not allowed."
+	ErrVersion      InvalidError = "The policy must contain a valid version string"
+	ErrNoActions    InvalidError = "Policy statement must contain actions."
+	ErrNoResources  InvalidError = "Policy statement must contain resources."
+	ErrDuplicateSid InvalidError = "Statement IDs (SID) in a single policy must be unique."
+	ErrSid          InvalidError = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+	ErrHasPrincipal InvalidError = "Policy document should not specify a principal."
+	ErrNoPrincipal  InvalidError = "Missing required field Principal"
+	ErrHasResource  InvalidError = "Has prohibited field Resource"
+	ErrTrustAction  InvalidError = "AssumeRole policy may only specify STS AssumeRole actions."
+	ErrVendor       InvalidError = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+	ErrNotPrincipal InvalidError = "Allow with NotPrincipal is not allowed."
 )
 
 var (
