@@ -15,7 +15,7 @@ SEARCH_ATTRIBUTES := AtlasProjectId CmkPhase CmkAwaiting
 
 ##@ Run
 .PHONY: demo
-demo: build temporal ## Enable CMK over private endpoints in a simulated world, start to end [KEEP=1 KILL=1 APPROVE=ask]
+demo: temporal ## Enable CMK over private endpoints in a simulated world, start to end [KEEP=1 KILL=1 APPROVE=ask]
 	@go build -o bin/demo ./testsuite/demo
 	@KEEP='$(KEEP)' KILL='$(KILL)' APPROVE='$(APPROVE)' exec bin/demo
 
@@ -53,12 +53,16 @@ test: temporal ## Run every test, with the race detector: unit, end to end on a 
 unit: ## Run the tests that need no Temporal server
 	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/...
 
+.PHONY: histories
+histories: temporal ## Record the history of every run of the end-to-end suite anew, for the replay tests
+	ATLAS_CMK_RECORD_HISTORIES='$(CURDIR)/workflows/testdata/histories' go test -count=1 ./testsuite/e2e/...
+
 .PHONY: lint
 lint: bin/golangci-lint bin/workflowcheck ## Check formatting, vet, golangci-lint and the determinism of the workflows
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	bin/golangci-lint run
-	bin/workflowcheck ./workflows/...
+	bin/workflowcheck -config .workflowcheck.yml ./workflows/...
 
 .PHONY: vuln
 vuln: bin/govulncheck ## Look for known vulnerabilities (asks vuln.go.dev)
