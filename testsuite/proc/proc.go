@@ -52,7 +52,7 @@ func Start(s Spec) (*Process, error) {
 		out = io.MultiWriter(p.tail, s.Output)
 	}
 	// Not CommandContext: a context's end would kill the child at once, out of order.
-	p.cmd = exec.Command(s.Path, s.Args...) //nolint:gosec,noctx // running the given program is the point
+	p.cmd = exec.Command(s.Path, s.Args...) //nolint:noctx // running the given program is the point
 	p.cmd.Dir = s.Dir
 	p.cmd.Env = append(os.Environ(), s.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
