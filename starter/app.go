@@ -64,7 +64,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exitDone
 	}
 	if !a.understood {
-		err = &misused{err}
+		err = &misuseError{err}
 	}
 	code, line := judge(err)
 	if line != "" {

@@ -23,7 +23,7 @@ const dialTimeout = 5 * time.Second
 func dial(ctx context.Context, c connection) (changes, func(), error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileProfile: c.profile})
 	if err != nil {
-		return nil, nil, &misused{fmt.Errorf("configure Temporal: %w", err)}
+		return nil, nil, &misuseError{fmt.Errorf("configure Temporal: %w", err)}
 	}
 	options.HostPort = cmp.Or(c.address, options.HostPort, sdk.DefaultHostPort)
 	options.Namespace = cmp.Or(c.namespace, options.Namespace, sdk.DefaultNamespace)
@@ -32,7 +32,7 @@ func dial(ctx context.Context, c connection) (changes, func(), error) {
 	defer cancel()
 	temporal, err := sdk.DialContext(ctx, options)
 	if err != nil {
-		return nil, nil, &unreachable{address: options.HostPort, cause: err}
+		return nil, nil, &unreachableError{address: options.HostPort, cause: err}
 	}
 	return client.New(temporal), temporal.Close, nil
 }

@@ -99,7 +99,7 @@ func (a *app) send(ctx context.Context, workflowID, signal string, payload any, 
 	var status *cmk.Status
 	if !bySignal {
 		status, err = update(ctx, temporal, workflowID, signal, payload)
-		var silent *client.NoAnswer
+		var silent *client.NoAnswerError
 		if bySignal = errors.As(err, &silent) && ctx.Err() == nil; bySignal {
 			a.notice("no worker answers")
 		}

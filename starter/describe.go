@@ -63,11 +63,12 @@ func approvalText(e cmk.EndpointReport) string {
 			}
 		}
 		return strings.TrimSuffix(string(e.Approval)+" by "+strings.Join(names, ", "), " by ")
+	default:
+		if n := len(e.Votes); n > 0 {
+			return fmt.Sprintf("approval waits, %d given", n)
+		}
+		return "approval waits"
 	}
-	if n := len(e.Votes); n > 0 {
-		return fmt.Sprintf("approval waits, %d given", n)
-	}
-	return "approval waits"
 }
 
 func clusterRow(c cmk.ClusterReport, now time.Time) []string {
@@ -120,8 +121,9 @@ func command(w cmk.Wait, workflowID string) string {
 		return line + " --by NAME"
 	case cmk.AwaitingDecision:
 		return fmt.Sprintf("starter %s %s --step %q --by NAME", strings.ReplaceAll(w.Signal, " ", ""), workflowID, w.Step)
+	default:
+		return ""
 	}
-	return ""
 }
 
 // count is how many findings have a severity.

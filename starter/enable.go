@@ -138,7 +138,7 @@ func (a *app) plan(ctx context.Context, temporal changes, run client.Run) error 
 		a.printf("%s", planText(*report))
 	}
 	if n := count(report.Findings, cmk.SeverityError); err == nil && n > 0 {
-		return &planHasErrors{n}
+		return &planError{n}
 	}
 	return err
 }

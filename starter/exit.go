@@ -36,39 +36,39 @@ const exitCodesHelp = `Exit codes:
   7    there is no such change
   130  interrupted; the change goes on`
 
-// misused is a mistake in the command line.
-type misused struct{ cause error }
+// misuseError is a mistake in the command line.
+type misuseError struct{ cause error }
 
-func (e *misused) Error() string { return e.cause.Error() }
+func (e *misuseError) Error() string { return e.cause.Error() }
 
-// unreachable: no connection to Temporal.
-type unreachable struct {
+// unreachableError: no connection to Temporal.
+type unreachableError struct {
 	address string
 	cause   error
 }
 
-func (e *unreachable) Error() string {
+func (e *unreachableError) Error() string {
 	return fmt.Sprintf("cannot reach Temporal at %s: is it running, and is TEMPORAL_ADDRESS or --address right? (%s)", e.address, oneLine(e.cause))
 }
 
-// stillRunning: --timeout has passed.
-type stillRunning struct{ workflowID string }
+// stillRunningError: --timeout has passed.
+type stillRunningError struct{ workflowID string }
 
-func (e *stillRunning) Error() string {
+func (e *stillRunningError) Error() string {
 	return fmt.Sprintf("%s still runs, and goes on: watch it with `starter status --watch %s`", e.workflowID, e.workflowID)
 }
 
-// interrupted: Ctrl-C while waiting.
-type interrupted struct{ workflowID string }
+// interruptedError: Ctrl-C while waiting.
+type interruptedError struct{ workflowID string }
 
-func (e *interrupted) Error() string {
+func (e *interruptedError) Error() string {
 	return fmt.Sprintf("no longer watching; %s goes on: watch it with `starter status --watch %s`", e.workflowID, e.workflowID)
 }
 
-// planHasErrors: a dry run found what a change would be refused for.
-type planHasErrors struct{ errors int }
+// planError: a dry run found what a change would be refused for.
+type planError struct{ errors int }
 
-func (e *planHasErrors) Error() string {
+func (e *planError) Error() string {
 	if e.errors == 1 {
 		return "the plan has an error: the change would be refused"
 	}
@@ -79,19 +79,19 @@ func (e *planHasErrors) Error() string {
 func judge(err error) (code int, line string) {
 	line = oneLine(err)
 	var (
-		invalid     *cmk.InvalidRequest
-		bad         *misused
-		gone        *unreachable
-		running     *stillRunning
-		stopped     *interrupted
-		planned     *planHasErrors
-		busy        *client.ProjectBusy
-		already     *client.AlreadyRunning
+		invalid     *cmk.InvalidRequestError
+		bad         *misuseError
+		gone        *unreachableError
+		running     *stillRunningError
+		stopped     *interruptedError
+		planned     *planError
+		busy        *client.BusyError
+		already     *client.AlreadyRunningError
 		refused     *client.RefusedError
-		closed      *client.Closed
-		unknown     *client.NotFound
-		failed      *client.Failed
-		silent      *client.NoAnswer
+		closed      *client.ClosedError
+		unknown     *client.NotFoundError
+		failed      *client.FailedError
+		silent      *client.NoAnswerError
 		unavailable *serviceerror.Unavailable
 		denied      *serviceerror.PermissionDenied
 		namespace   *serviceerror.NamespaceNotFound
@@ -129,7 +129,7 @@ func judge(err error) (code int, line string) {
 	return exitFailed, line
 }
 
-func judgeFailed(f *client.Failed) int {
+func judgeFailed(f *client.FailedError) int {
 	switch f.Type {
 	case cmk.ErrRejected, cmk.ErrExpired, cmk.ErrAborted, client.Canceled, client.Terminated, client.TimedOut:
 		return exitEnded

@@ -27,7 +27,7 @@ func (a *app) follow(ctx context.Context, temporal changes, run client.Run) erro
 	if err == nil {
 		v.status(report.Status)
 	}
-	var failed *client.Failed
+	var failed *client.FailedError
 	if errors.As(err, &failed) && failed.Report != nil {
 		report = failed.Report
 		v.status(report.Status)
@@ -63,9 +63,9 @@ func (a *app) wait(ctx context.Context, temporal changes, run client.Run, v view
 	case err == nil:
 		return report, nil
 	case ctx.Err() != nil:
-		return nil, &interrupted{run.WorkflowID}
+		return nil, &interruptedError{run.WorkflowID}
 	case waiting.Err() != nil:
-		return nil, &stillRunning{run.WorkflowID}
+		return nil, &stillRunningError{run.WorkflowID}
 	}
 	return nil, err
 }
@@ -73,7 +73,7 @@ func (a *app) wait(ctx context.Context, temporal changes, run client.Run, v view
 const noWorker = "no worker polls the task queue " + cmk.TaskQueue + ": the change waits until one runs"
 
 func silence(err error) string {
-	var silent *client.NoAnswer
+	var silent *client.NoAnswerError
 	if errors.As(err, &silent) {
 		return "no worker answers: the change waits until one runs"
 	}

@@ -37,13 +37,14 @@ func (l *lines) end() {}
 // happened tells what is new in a status.
 func happened(before, now cmk.Status, workflowID string) []string {
 	var out []string
-	if now.Phase != before.Phase {
-		out = append(out, "phase "+string(now.Phase))
-	}
+	// A write that is new together with a phase is as a rule the last of the phase before.
 	if len(now.Writes) >= len(before.Writes) {
 		for _, w := range now.Writes[len(before.Writes):] {
 			out = append(out, fmt.Sprintf("wrote %s: %s (%s)", w.System, w.Operation, w.Object))
 		}
+	}
+	if now.Phase != before.Phase {
+		out = append(out, "phase "+string(now.Phase))
 	}
 	for _, e := range now.Endpoints {
 		at := slices.IndexFunc(before.Endpoints, func(o cmk.EndpointReport) bool { return o.Region == e.Region })

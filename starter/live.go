@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -35,22 +34,15 @@ func newLive(out io.Writer, screen *screen, workflowID string) *live {
 	return l
 }
 
-// keepUp redraws as time passes. Whoever stopped this process and continued it, such as a shell, has written to the
-// terminal meanwhile: then the block begins anew below.
+// keepUp redraws as time passes.
 func (l *live) keepUp() {
 	defer close(l.stopped)
-	continued := make(chan os.Signal, 1)
-	defer notifyContinued(continued)()
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-l.stop:
 			return
-		case <-continued:
-			l.mu.Lock()
-			l.drawn = 0
-			l.mu.Unlock()
 		case <-tick.C:
 			l.draw()
 		}

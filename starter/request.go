@@ -129,7 +129,7 @@ func lay(document map[string]any, path string, value any) error {
 	inner, ok := document[object].(map[string]any)
 	if !ok {
 		if document[object] != nil {
-			return &cmk.InvalidRequest{Problems: []cmk.Problem{{Field: object, Remedy: "give an object"}}}
+			return &cmk.InvalidRequestError{Problems: []cmk.Problem{{Field: object, Remedy: "give an object"}}}
 		}
 		inner = map[string]any{}
 		document[object] = inner
@@ -147,7 +147,7 @@ func readRequest(file string, in io.Reader) (map[string]any, error) {
 		data, err = os.ReadFile(file)
 	}
 	if err != nil {
-		return nil, &misused{fmt.Errorf("read the request: %w", err)}
+		return nil, &misuseError{fmt.Errorf("read the request: %w", err)}
 	}
 	request := map[string]any{}
 	if isJSON(data) {
@@ -161,10 +161,10 @@ func readRequest(file string, in io.Reader) (map[string]any, error) {
 		err = yaml.Unmarshal(data, &request)
 	}
 	if err != nil {
-		return nil, &misused{fmt.Errorf("%s holds no request: %s", name(file), oneLine(err))}
+		return nil, &misuseError{fmt.Errorf("%s holds no request: %s", name(file), oneLine(err))}
 	}
 	if len(request) == 0 {
-		return nil, &misused{fmt.Errorf("%s holds no request: it is empty", name(file))}
+		return nil, &misuseError{fmt.Errorf("%s holds no request: it is empty", name(file))}
 	}
 	return request, nil
 }

@@ -21,7 +21,7 @@ const (
 
 // terminalOf is the terminal behind a file, or nil.
 func terminalOf(f *os.File) *screen {
-	fd := int(f.Fd()) //nolint:gosec // a file descriptor fits
+	fd := int(f.Fd())
 	if !term.IsTerminal(fd) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}

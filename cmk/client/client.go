@@ -43,8 +43,8 @@ func PlanID(projectID string) string { return cmk.WorkflowID(projectID) + "-plan
 // memoRequester is the key of the requester in a workflow's memo.
 const memoRequester = "requester"
 
-// Enable starts EnableWithPrivateEndpoints. The request is validated first, a *cmk.InvalidRequest says what is wrong
-// with it; an *AlreadyRunning, that a workflow of this id runs.
+// Enable starts EnableWithPrivateEndpoints. The request is validated first, a *cmk.InvalidRequestError says what is wrong
+// with it; an *AlreadyRunningError, that a workflow of this id runs.
 func (c *Client) Enable(ctx context.Context, request cmk.EnableRequest, o StartOptions) (Run, error) {
 	text, err := json.Marshal(request)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *Client) start(ctx context.Context, o client.StartWorkflowOptions, workf
 	run, err := c.temporal.ExecuteWorkflow(ctx, o, workflowType, input)
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &already) {
-		return Run{}, &AlreadyRunning{Run{WorkflowID: o.ID, RunID: already.RunId}}
+		return Run{}, &AlreadyRunningError{Run{WorkflowID: o.ID, RunID: already.RunId}}
 	}
 	if err != nil {
 		return Run{}, fmt.Errorf("start %s: %w", workflowType, err)

@@ -40,7 +40,7 @@ func (c *Client) Resolve(ctx context.Context, workflowID, signal string, r cmk.R
 
 // Send delivers a decision as an update: the change answers whether it took it, and the status is the change's after it.
 // name is one of cmk's signals, payload a cmk.Decision or cmk.Resolution. An error is a *RefusedError when the change did
-// not take the decision, *NoAnswer when no worker answered in ctx's time, *NotFound or *Closed when there is no such
+// not take the decision, *NoAnswerError when no worker answered in ctx's time, *NotFoundError or *ClosedError when there is no such
 // change to decide on.
 func (c *Client) Send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error) {
 	handle, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
@@ -57,7 +57,7 @@ func (c *Client) Send(ctx context.Context, workflowID, name string, payload any)
 }
 
 // Signal delivers a decision as a signal: it is kept until a worker takes it, however long that is, and nobody answers; a
-// decision that is not taken is found among the status's refusals. An error is *NotFound or *Closed, or of the connection.
+// decision that is not taken is found among the status's refusals. An error is *NotFoundError or *ClosedError, or of the connection.
 func (c *Client) Signal(ctx context.Context, workflowID, name string, payload any) error {
 	return c.explain(ctx, workflowID, c.temporal.SignalWorkflow(ctx, workflowID, "", name, payload))
 }

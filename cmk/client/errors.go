@@ -13,60 +13,60 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// AlreadyRunning: a workflow of this id runs already.
-type AlreadyRunning struct{ Run Run }
+// AlreadyRunningError says that a workflow of this id runs already.
+type AlreadyRunningError struct{ Run Run }
 
-func (e *AlreadyRunning) Error() string {
+func (e *AlreadyRunningError) Error() string {
 	return fmt.Sprintf("workflow %s runs already (run %s)", e.Run.WorkflowID, e.Run.RunID)
 }
 
-// ProjectBusy: another change holds the project.
-type ProjectBusy struct {
+// BusyError says that another change holds the project.
+type BusyError struct {
 	Holder  cmk.Holder
 	Message string
 }
 
-func (e *ProjectBusy) Error() string { return e.Message }
+func (e *BusyError) Error() string { return e.Message }
 
-// RefusedError: a change did not take a decision. Code is one of cmk's Refused codes.
+// RefusedError says that a change did not take a decision. Code is one of cmk's Refused codes.
 type RefusedError struct{ Code, Why string }
 
 func (e *RefusedError) Error() string { return e.Why + " (" + e.Code + ")" }
 
-// NotFound: there is no workflow of this id.
-type NotFound struct{ WorkflowID string }
+// NotFoundError says that there is no workflow of this id.
+type NotFoundError struct{ WorkflowID string }
 
-func (e *NotFound) Error() string { return "there is no workflow " + e.WorkflowID }
+func (e *NotFoundError) Error() string { return "there is no workflow " + e.WorkflowID }
 
-// Closed: the workflow has ended, so that nothing can be decided any more.
-type Closed struct {
+// ClosedError says that the workflow has ended, so that nothing can be decided any more.
+type ClosedError struct {
 	WorkflowID string
 	// How it closed, in Temporal's words: Completed, Failed, Canceled, Terminated, TimedOut.
 	How string
 }
 
-func (e *Closed) Error() string {
+func (e *ClosedError) Error() string {
 	return fmt.Sprintf("workflow %s has ended already (%s)", e.WorkflowID, e.How)
 }
 
-// NoAnswer: no worker answered in time. The cause tells what the server said, if anything.
-type NoAnswer struct{ Cause error }
+// NoAnswerError says that no worker answered in time. The cause tells what the server said, if anything.
+type NoAnswerError struct{ Cause error }
 
-func (e *NoAnswer) Error() string {
+func (e *NoAnswerError) Error() string {
 	return "no worker answered: is one running for the task queue " + cmk.TaskQueue + "?"
 }
 
-func (e *NoAnswer) Unwrap() error { return e.Cause }
+func (e *NoAnswerError) Unwrap() error { return e.Cause }
 
-// Types of Failed that are not those of an application error.
+// Types of FailedError that are not those of an application error.
 const (
 	Canceled   = "Canceled"
 	Terminated = "Terminated"
 	TimedOut   = "TimedOut"
 )
 
-// Failed: a change ended without completing.
-type Failed struct {
+// FailedError says that a change ended without completing.
+type FailedError struct {
 	// Type is one of cmk's Err types, a code of Atlas or AWS, or one of Canceled, Terminated and TimedOut.
 	Type    string
 	Message string
@@ -74,7 +74,7 @@ type Failed struct {
 	Report *cmk.Report
 }
 
-func (e *Failed) Error() string { return e.Message }
+func (e *FailedError) Error() string { return e.Message }
 
 // ended is the error of a run as one of the types above.
 func ended(err error) error {
@@ -84,17 +84,17 @@ func ended(err error) error {
 	var timeout *temporal.TimeoutError
 	switch {
 	case errors.As(err, &app) && app.Type() == cmk.ErrProjectBusy:
-		busy := &ProjectBusy{Message: app.Message()}
+		busy := &BusyError{Message: app.Message()}
 		_ = app.Details(&busy.Holder) // the message names the holder too
 		return busy
 	case errors.As(err, &app):
-		return &Failed{Type: app.Type(), Message: app.Message(), Report: report(app.HasDetails, app.Details)}
+		return &FailedError{Type: app.Type(), Message: app.Message(), Report: report(app.HasDetails, app.Details)}
 	case errors.As(err, &canceled):
-		return &Failed{Type: Canceled, Message: "the change was cancelled", Report: report(canceled.HasDetails, canceled.Details)}
+		return &FailedError{Type: Canceled, Message: "the change was cancelled", Report: report(canceled.HasDetails, canceled.Details)}
 	case errors.As(err, &terminated):
-		return &Failed{Type: Terminated, Message: "the change was terminated: nothing was taken back, run it again to converge"}
+		return &FailedError{Type: Terminated, Message: "the change was terminated: nothing was taken back, run it again to converge"}
 	case errors.As(err, &timeout):
-		return &Failed{Type: TimedOut, Message: "the workflow timed out: nothing was taken back, run it again to converge"}
+		return &FailedError{Type: TimedOut, Message: "the workflow timed out: nothing was taken back, run it again to converge"}
 	}
 	return err
 }
@@ -118,11 +118,11 @@ func (c *Client) explain(ctx context.Context, workflowID string, err error) erro
 	case errors.As(err, &notFound):
 		// The server gives the same answer for a workflow that is unknown and one that has ended.
 		if how := c.closed(ctx, workflowID); how != "" {
-			return &Closed{WorkflowID: workflowID, How: how}
+			return &ClosedError{WorkflowID: workflowID, How: how}
 		}
-		return &NotFound{WorkflowID: workflowID}
+		return &NotFoundError{WorkflowID: workflowID}
 	case errors.As(err, &late), errors.As(err, &noPoller), errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded):
-		return &NoAnswer{Cause: err}
+		return &NoAnswerError{Cause: err}
 	}
 	return err
 }

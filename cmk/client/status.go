@@ -10,18 +10,18 @@ import (
 )
 
 // Status asks a change where it stands, open or closed. It costs no history. Of a closed one it is known even while no
-// worker runs. An error is *NotFound or *NoAnswer, or of the connection.
+// worker runs. An error is *NotFoundError or *NoAnswerError, or of the connection.
 func (c *Client) Status(ctx context.Context, workflowID string) (*cmk.Status, error) {
 	run := Run{WorkflowID: workflowID}
 	asked, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	status, err := c.status(asked, run)
-	var silent *NoAnswer
+	var silent *NoAnswerError
 	if !errors.As(err, &silent) || c.closed(ctx, workflowID) == "" {
 		return status, err
 	}
 	report, end := c.Wait(ctx, run, Watch{})
-	var failed *Failed
+	var failed *FailedError
 	switch {
 	case end == nil:
 		return &report.Status, nil

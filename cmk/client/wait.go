@@ -27,8 +27,8 @@ const (
 	answerTimeout = 5 * time.Second
 )
 
-// Wait waits until a run has ended, and returns its report. An error is *ProjectBusy or *Failed when the change did not
-// complete, *NotFound when there is none, or ctx's. A server or worker that is gone for a while is waited for. A run
+// Wait waits until a run has ended, and returns its report. An error is *BusyError or *FailedError when the change did not
+// complete, *NotFoundError when there is none, or ctx's. A server or worker that is gone for a while is waited for. A run
 // that somebody reset is followed.
 func (c *Client) Wait(ctx context.Context, run Run, w Watch) (*cmk.Report, error) {
 	type result struct {
@@ -97,7 +97,7 @@ func (c *Client) result(ctx context.Context, run Run, silent chan<- error) (*cmk
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case errors.As(err, &notFound):
-			return nil, &NotFound{WorkflowID: run.WorkflowID}
+			return nil, &NotFoundError{WorkflowID: run.WorkflowID}
 		case errors.As(err, &terminated):
 			next := c.afterReset(ctx, run)
 			if next == "" {
