@@ -62,6 +62,15 @@ func (c *call) open(ref string, how accepts) (*key, error) {
 
 // openAs is open for another action than the call's own name, or with more in the context.
 func (c *call) openAs(ref string, how accepts, action string, more map[string]string) (*key, error) {
+	k, err := c.reach(ref, how, action, more)
+	if err != nil {
+		return nil, err
+	}
+	return k, k.admits(operationOf(action))
+}
+
+// reach is openAs in whatever state the key is.
+func (c *call) reach(ref string, how accepts, action string, more map[string]string) (*key, error) {
 	k, err := c.lookUp(ref, how, action)
 	if err != nil {
 		return nil, err
@@ -80,7 +89,7 @@ func (c *call) openAs(ref string, how accepts, action string, more map[string]st
 	if err := c.mayUse(c.caller, action, k, x); err != nil {
 		return nil, withState(err, k)
 	}
-	return k, k.admits(operationOf(action))
+	return k, nil
 }
 
 func (c *call) lookUp(ref string, how accepts, action string) (*key, error) {

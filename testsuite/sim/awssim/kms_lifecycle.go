@@ -99,7 +99,7 @@ func (c *call) getKeyRotationStatus(in byKey) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.family.spec != symmetricDefault || k.family.origin == "AWS_CLOUDHSM" {
+	if !k.family.rotatable() {
 		return nil, refuse(codeUnsupported, "You cannot perform this operation on this type of key: %s", k.arn())
 	}
 	out := rotationStatus{KeyID: k.arn()}
@@ -112,12 +112,15 @@ func (c *call) getKeyRotationStatus(in byKey) (any, error) {
 
 // openToRotate opens a key whose rotation is to be changed: of a multi-Region key, the primary only.
 func (c *call) openToRotate(ref string) (*key, error) {
-	k, err := c.open(ref, byIDOrARN)
+	k, err := c.reach(ref, byIDOrARN, c.action(), nil)
 	if err != nil {
 		return nil, err
 	}
 	if !k.family.rotatable() {
 		return nil, refuse(codeUnsupported, "You cannot perform this operation on this type of key: %s", k.arn())
+	}
+	if err := k.admits(c.name); err != nil {
+		return nil, err
 	}
 	if k.family.multiRegion && !k.primary() {
 		return nil, refuse(codeUnsupported, "You cannot perform this operation on a multi-Region replica key: %s", k.arn())

@@ -1,6 +1,9 @@
 package awssim
 
-import "strings"
+import "regexp"
+
+// commercialRegion is a region of the partition aws, out of which a key is not replicated.
+var commercialRegion = regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[1-9]$`)
 
 type replicateKeyInput struct {
 	byKey
@@ -17,7 +20,7 @@ func (c *call) replicateKey(in replicateKeyInput) (any, error) {
 	if !k.primary() {
 		return nil, refuse(codeUnsupported, "%s is not a multi-Region primary key.", k.arn())
 	}
-	if in.ReplicaRegion == "" || in.ReplicaRegion == k.region || strings.Trim(in.ReplicaRegion, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+	if in.ReplicaRegion == "" || in.ReplicaRegion == k.region || !commercialRegion.MatchString(in.ReplicaRegion) {
 		return nil, refuse(codeValidation, "The replica Region %q is not valid: it must be another AWS Region in the same partition.", in.ReplicaRegion)
 	}
 	r := &key{

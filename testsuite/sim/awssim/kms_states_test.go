@@ -18,8 +18,11 @@ func keyCalls(b *bench, c *kms.Client, key string) map[string]func() error {
 	k := aws.String(key)
 	ctx := b.t.Context()
 	return map[string]func() error{
-		"DescribeKey":  func() error { _, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: k}); return err },
-		"GetKeyPolicy": func() error { _, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: k}); return err },
+		"DescribeKey": func() error { _, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: k}); return err },
+		"GetKeyPolicy": func() error {
+			_, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: k, PolicyName: aws.String("default")})
+			return err
+		},
 		"GetKeyRotationStatus": func() error {
 			_, err := c.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: k})
 			return err
@@ -36,7 +39,7 @@ func keyCalls(b *bench, c *kms.Client, key string) map[string]func() error {
 			return err
 		},
 		"PutKeyPolicy": func() error {
-			p, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: k})
+			p, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: k, PolicyName: aws.String("default")})
 			if err == nil {
 				_, err = c.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: k, Policy: p.Policy})
 			}
@@ -75,9 +78,10 @@ func keyCalls(b *bench, c *kms.Client, key string) map[string]func() error {
 // state's row does not name is not possible for the type of key that has this state.
 func TestKeyStates(t *testing.T) {
 	const (
-		ok       = "ok"
-		disabled = "DisabledException"
-		invalid  = "KMSInvalidStateException"
+		ok          = "ok"
+		disabled    = "DisabledException"
+		invalid     = "KMSInvalidStateException"
+		unsupported = "UnsupportedOperationException"
 	)
 	primary := func(*bench) (string, string) { return "us-east-1", awssim.MultiRegionKeyID }
 	reads := map[string]string{"DescribeKey": ok, "GetKeyPolicy": ok, "ListGrants": ok, "ListResourceTags": ok, "ListKeyPolicies": ok}
@@ -121,8 +125,8 @@ func TestKeyStates(t *testing.T) {
 			require.NoError(t, err)
 			return "us-east-1", *out.KeyMetadata.KeyId
 		}, map[string]string{
-			"Encrypt": invalid, "GenerateDataKey": invalid, "PutKeyPolicy": ok, "CreateGrant": invalid, "TagResource": ok,
-			"EnableKeyRotation": invalid, "EnableKey": invalid, "DisableKey": invalid, "ScheduleKeyDeletion": ok, "CancelKeyDeletion": invalid,
+			"GetKeyRotationStatus": unsupported, "Encrypt": invalid, "GenerateDataKey": invalid, "PutKeyPolicy": ok, "CreateGrant": invalid,
+			"TagResource": ok, "EnableKeyRotation": unsupported, "EnableKey": invalid, "DisableKey": invalid, "ScheduleKeyDeletion": ok, "CancelKeyDeletion": invalid,
 		}},
 		{types.KeyStateUnavailable, func(b *bench) (string, string) {
 			require.NoError(t, b.do(func() error { return b.DisconnectKey("us-east-1", awssim.SingleRegionKeyID) }))

@@ -176,7 +176,9 @@ func TestReplicateKey(t *testing.T) {
 	require.Equal(t, "UnsupportedOperationException", replicate("us-east-1", awssim.SingleRegionKeyID, "us-west-2"))
 	require.Equal(t, "UnsupportedOperationException", replicate("us-west-2", awssim.MultiRegionKeyID, "ap-south-1"), "only the primary")
 	require.Equal(t, "AlreadyExistsException", replicate("us-east-1", awssim.MultiRegionKeyID, "us-west-2"))
-	require.Equal(t, "ValidationException", replicate("us-east-1", awssim.MultiRegionKeyID, "us-east-1"))
+	for _, region := range []string{"us-east-1", "cn-north-1", "us-gov-west-1", "US_EAST_2", "nowhere"} {
+		require.Equal(t, "ValidationException", replicate("us-east-1", awssim.MultiRegionKeyID, region), region)
+	}
 
 	policy := keyPolicy(`"Principal":{"AWS":"arn:aws:iam::111122223333:user/atlas-cmk-worker"},"Action":"kms:*","Resource":"*"`)
 	out, err := c.ReplicateKey(b.t.Context(), &kms.ReplicateKeyInput{

@@ -2,13 +2,9 @@ package awssim_test
 
 import (
 	"fmt"
-	"net"
-	"net/http"
-	"os/exec"
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -251,27 +247,7 @@ func (p *program) iam() {
 }
 
 func TestTheSameProgramAgainstMoto(t *testing.T) {
-	server, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("no moto_server on PATH")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	moto := exec.CommandContext(t.Context(), server, "-H", "127.0.0.1", "-p", port)
-	require.NoError(t, moto.Start())
-	t.Cleanup(func() { _ = moto.Process.Kill(); _ = moto.Wait() })
-	require.Eventually(t, func() bool {
-		r, err := http.Get("http://" + address + "/moto-api/")
-		if err != nil {
-			return false
-		}
-		return r.Body.Close() == nil
-	}, time.Minute, 50*time.Millisecond)
-
+	moto := emulator(t, "moto_server", func(port string) ([]string, []string) { return []string{"-H", "127.0.0.1", "-p", port}, nil })
 	b := begin(t, func(c *awssim.Config) {
 		c.Accounts, c.DefaultAccount = []awssim.Account{{ID: motoAccount}}, motoAccount
 	})
@@ -282,7 +258,7 @@ func TestTheSameProgramAgainstMoto(t *testing.T) {
 		p.iam()
 		return p.outcomes
 	}
-	ours, theirs := run(b.url), run("http://"+address)
+	ours, theirs := run(b.url), run(moto)
 	require.Greater(t, len(ours), 60)
 	require.Equal(t, theirs, ours)
 }
