@@ -42,7 +42,7 @@ func (c *handClock) advance(d time.Duration) {
 // bench is a simulated AWS behind a server, with real clients for it.
 type bench struct {
 	*awssim.AWS
-	t       *testing.T
+	t       testing.TB
 	clock   *handClock
 	world   *world.World
 	journal *journal.Journal
@@ -51,7 +51,7 @@ type bench struct {
 }
 
 // begin starts the default AWS without delays, changed as edit says.
-func begin(t *testing.T, edit func(*awssim.Config)) *bench {
+func begin(t testing.TB, edit func(*awssim.Config)) *bench {
 	t.Helper()
 	c := awssim.DefaultConfig()
 	c.Delays = awssim.NoDelays()

@@ -27,7 +27,7 @@ const (
 	// AtlasUser is an IAM user of CustomerAccount, of a project that still uses user credentials: its access key may
 	// use SingleRegionKeyID.
 	AtlasUser            = "atlas-kms"
-	AtlasUserAccessKeyID = "AKIAATLASUSEREXAMPLE" //nolint:gosec // a documented key of a simulated account
+	AtlasUserAccessKeyID = "AKIAATLASUSEREXAMPLE"
 	AtlasUserSecret      = "atlasUserSecretKeyForSimulationOnly00000"
 
 	// WorkerUser administers CustomerAccount, OtherAdminUser administers OtherAccount.

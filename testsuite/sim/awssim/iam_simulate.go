@@ -49,11 +49,14 @@ type xmlStatement struct {
 }
 
 type xmlEvaluation struct {
-	EvalActionName    string
-	EvalResourceName  string
-	EvalDecision      string
-	MatchedStatements []xmlStatement `xml:"MatchedStatements>member"`
+	EvalActionName                    string
+	EvalResourceName                  string
+	EvalDecision                      string
+	MatchedStatements                 []xmlStatement     `xml:"MatchedStatements>member"`
+	PermissionsBoundaryDecisionDetail *xmlBoundaryDetail `xml:",omitempty"`
 }
+
+type xmlBoundaryDetail struct{ AllowedByPermissionsBoundary bool }
 
 func (c *call) simulate(q policy.Question, who caller) (any, error) {
 	for _, text := range members(c.form, "PolicyInputList") {
@@ -112,7 +115,11 @@ func evaluation(q policy.Question) xmlEvaluation {
 		e.EvalDecision = "explicitDeny"
 	}
 	if d.Allowed || d.Explicit {
-		e.MatchedStatements = []xmlStatement{{SourcePolicyID: d.Sid, SourcePolicyType: d.By}}
+		e.MatchedStatements = []xmlStatement{{SourcePolicyID: d.Sid, SourcePolicyType: "IAM Policy"}}
+	}
+	if q.Boundary != nil {
+		limit := q.Boundary.Evaluate(q.Request)
+		e.PermissionsBoundaryDecisionDetail = &xmlBoundaryDetail{limit.Allowed != nil && limit.Denied == nil}
 	}
 	return e
 }

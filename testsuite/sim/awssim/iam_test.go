@@ -1,6 +1,7 @@
 package awssim_test
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -292,6 +293,16 @@ func TestSimulatePolicies(t *testing.T) {
 		"kms:Encrypt " + awssim.SingleRegionKeyARN: "allowed", "kms:Encrypt " + awssim.MultiRegionKeyARN: "implicitDeny",
 		"kms:DisableKey " + awssim.SingleRegionKeyARN: "implicitDeny", "kms:DisableKey " + awssim.MultiRegionKeyARN: "implicitDeny",
 	}, got)
+	require.NoError(t, b.do(func() error {
+		const limit = "arn:aws:iam::111122223333:policy/limit"
+		return errors.Join(b.PutManagedPolicy(limit, use("arn:aws:kms:eu-west-1:*:key/*")), b.SetBoundary("arn:aws:iam::111122223333:user/atlas-kms", limit))
+	}))
+	out, err = c.SimulatePrincipalPolicy(t.Context(), &iam.SimulatePrincipalPolicyInput{
+		PolicySourceArn: aws.String("arn:aws:iam::111122223333:user/atlas-kms"), ActionNames: []string{"kms:Encrypt"}, ResourceArns: []string{awssim.SingleRegionKeyARN},
+	})
+	require.NoError(t, err)
+	require.Equal(t, types.PolicyEvaluationDecisionTypeImplicitDeny, out.EvaluationResults[0].EvalDecision)
+	require.False(t, out.EvaluationResults[0].PermissionsBoundaryDecisionDetail.AllowedByPermissionsBoundary)
 	_, err = c.SimulatePrincipalPolicy(b.t.Context(), &iam.SimulatePrincipalPolicyInput{PolicySourceArn: aws.String(roleARN), ActionNames: []string{"kms:Encrypt"}})
 	require.Equal(t, "NoSuchEntity", code(err))
 	deny := strings.Replace(anyAction, "Allow", "Deny", 1)
