@@ -21,67 +21,99 @@ type ClusterState struct {
 	Settled bool `json:"settled,omitempty"`
 }
 
-// EncryptClusterInput asks for a cluster to be switched to the project's key.
-type EncryptClusterInput struct {
-	Lease     Lease  `json:"lease"`
-	ProjectID string `json:"projectId"`
-	Cluster   string `json:"cluster"`
+// EncryptClustersInput asks for clusters to be switched to the project's key.
+type EncryptClustersInput struct {
+	Lease     Lease    `json:"lease"`
+	ProjectID string   `json:"projectId"`
+	Clusters  []string `json:"clusters"`
 	// Approved are the endpoints that may be relied on.
 	Approved []string `json:"approved"`
 }
 
-// EncryptCluster switches a cluster to the project's key, after it has seen in the same breath that every node will
-// reach it: encryption at rest enabled and valid, private networking required, and an ACTIVE approved endpoint in each
-// region where the cluster has nodes. The cluster then re-syncs, which takes as long as its data is large.
-func (a *Atlas) EncryptCluster(ctx context.Context, in EncryptClusterInput) (*ClusterState, error) {
+// EncryptClusters switches clusters to the project's key, after it has seen in the same breath that every node of them
+// will reach it: encryption at rest enabled and valid, private networking required, and an ACTIVE approved endpoint in
+// each region where they have nodes. Each cluster then re-syncs, which takes as long as its data is large.
+func (a *Atlas) EncryptClusters(ctx context.Context, in EncryptClustersInput) ([]ClusterState, error) {
 	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err
 	}
-	got, response, err := a.api.ClustersApi.GetCluster(ctx, in.ProjectID, in.Cluster).Execute()
+	all, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
-		return nil, atlasError(err, response, "read cluster %s", in.Cluster)
+		return nil, err
 	}
-	c := clusterOf(got)
-	if c.Provider == cmk.ProviderAWS {
-		return &ClusterState{Name: c.Name, State: c.State, Provider: c.Provider, Paused: c.Paused}, nil
+	states := make([]ClusterState, len(in.Clusters))
+	var waiting []int
+	for i, name := range in.Clusters {
+		at := slices.IndexFunc(all, func(c Cluster) bool { return c.Name == name })
+		if at < 0 {
+			return nil, final("CLUSTER_NOT_FOUND", "cluster %s is not there any more", name)
+		}
+		c := all[at]
+		states[i] = stateOf(c)
+		if c.Provider == cmk.ProviderAWS {
+			continue // an earlier attempt did it
+		}
+		if err := a.switchable(ctx, c); err != nil {
+			return nil, err
+		}
+		waiting = append(waiting, i)
 	}
-	if c.Paused {
-		return nil, final(cmk.ErrForeign, "cluster %s is paused: resume it, since a paused cluster cannot be changed", c.Name)
+	if len(waiting) == 0 {
+		return states, nil
 	}
-	if c.State != cmk.ClusterIdle {
-		return nil, notReady(a.wait(ctx, time.Time{}, false), "cluster %s is %s: it is switched when it is IDLE", c.Name, c.State)
-	}
-	if err := a.reaches(ctx, in, c); err != nil {
+	if err := a.reach(ctx, in, all); err != nil {
 		return nil, err
 	}
 	provider := cmk.ProviderAWS
-	got, response, err = a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, in.Cluster,
-		&admin.ClusterDescription20240805{EncryptionAtRestProvider: &provider}).Execute()
-	if err != nil {
-		return nil, atlasError(err, response, "switch cluster %s to the customer-managed key", in.Cluster)
+	for _, i := range waiting {
+		got, response, err := a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, in.Clusters[i],
+			&admin.ClusterDescription20240805{EncryptionAtRestProvider: &provider}).Execute()
+		if err != nil {
+			return nil, atlasError(err, response, "switch cluster %s to the customer-managed key", in.Clusters[i])
+		}
+		states[i] = stateOf(clusterOf(got))
 	}
-	c = clusterOf(got)
-	return &ClusterState{Name: c.Name, State: c.State, Provider: c.Provider, Paused: c.Paused}, nil
+	return states, nil
 }
 
-// reaches makes sure that every node of c will reach the key.
-func (a *Atlas) reaches(ctx context.Context, in EncryptClusterInput, c Cluster) error {
+func stateOf(c Cluster) ClusterState {
+	return ClusterState{Name: c.Name, State: c.State, Provider: c.Provider, Paused: c.Paused}
+}
+
+// switchable refuses a cluster that cannot be changed, or not yet.
+func (a *Atlas) switchable(ctx context.Context, c Cluster) error {
+	if c.Paused {
+		return final(cmk.ErrForeign, "cluster %s is paused: resume it, since a paused cluster cannot be changed", c.Name)
+	}
+	if c.State != cmk.ClusterIdle {
+		return notReady(a.wait(ctx, time.Time{}, false), "cluster %s is %s: it is switched when it is IDLE", c.Name, c.State)
+	}
+	return nil
+}
+
+// reach makes sure that every node of the clusters will reach the key.
+func (a *Atlas) reach(ctx context.Context, in EncryptClustersInput, all []Cluster) error {
 	now, err := a.encryption(ctx, in.ProjectID)
 	if err != nil {
 		return err
 	}
 	if !now.Enabled || !now.Valid || !now.RequirePrivateNetworking {
-		return final(cmk.ErrForeign, "cluster %s is not switched: the project's encryption at rest is enabled %t, valid %t, requires private networking %t", c.Name, now.Enabled, now.Valid, now.RequirePrivateNetworking)
+		return final(cmk.ErrForeign, "no cluster is switched: the project's encryption at rest is enabled %t, valid %t, requires private networking %t", now.Enabled, now.Valid, now.RequirePrivateNetworking)
 	}
 	endpoints, err := a.endpoints(ctx, in.ProjectID)
 	if err != nil {
 		return err
 	}
-	for _, region := range c.Regions {
-		if !slices.ContainsFunc(endpoints, func(e Endpoint) bool {
-			return e.Region == region && e.Status == cmk.EndpointActive && slices.Contains(in.Approved, e.ID)
-		}) {
-			return final(cmk.ErrForeign, "cluster %s is not switched: it has nodes in %s, where no approved private endpoint is ACTIVE", c.Name, region)
+	for _, c := range all {
+		if !slices.Contains(in.Clusters, c.Name) {
+			continue
+		}
+		for _, region := range c.Regions {
+			if !slices.ContainsFunc(endpoints, func(e Endpoint) bool {
+				return e.Region == region && e.Status == cmk.EndpointActive && slices.Contains(in.Approved, e.ID)
+			}) {
+				return final(cmk.ErrForeign, "cluster %s is not switched: it has nodes in %s, where no approved private endpoint is ACTIVE", c.Name, region)
+			}
 		}
 	}
 	return nil
@@ -113,7 +145,7 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 			continue
 		}
 		c := all[at]
-		seen[i] = ClusterState{Name: c.Name, State: c.State, Provider: c.Provider, Paused: c.Paused}
+		seen[i] = stateOf(c)
 		if c.State != cmk.ClusterIdle {
 			delete(idle, c.Name)
 			continue

@@ -152,7 +152,7 @@ func TestRoleToAdoptMustExist(t *testing.T) {
 	in.Create = false
 	_, err := a.iam.EnsureIAMRole(t.Context(), in)
 	var app *temporal.ApplicationError
-	require.True(t, errors.As(err, &app))
+	require.ErrorAs(t, err, &app)
 	require.Equal(t, "NoSuchEntity", app.Type())
 	require.True(t, app.NonRetryable())
 	require.Empty(t, a.writes())
@@ -191,7 +191,7 @@ func eventually[T any](t *testing.T, step func() (T, error)) T {
 			return v
 		}
 		var app *temporal.ApplicationError
-		require.True(t, errors.As(err, &app), "%v", err)
+		require.ErrorAs(t, err, &app)
 		require.False(t, app.NonRetryable(), "%v", err)
 	}
 	require.Fail(t, "never done")
@@ -256,7 +256,7 @@ func TestKeyIsReadWithItsReplicas(t *testing.T) {
 
 	_, err = a.kms.ReadKey(t.Context(), activities.KeyInput{Key: "alias/none", Region: "US_EAST_1", RoleName: roleName})
 	var app *temporal.ApplicationError
-	require.True(t, errors.As(err, &app))
+	require.ErrorAs(t, err, &app)
 	require.Equal(t, "NotFoundException", app.Type())
 	require.True(t, app.NonRetryable())
 }

@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -79,7 +78,7 @@ func TestSilenceIsUnreachable(t *testing.T) {
 	require.NoError(t, err)
 	_, response, err := api.ProjectsApi.GetGroup(t.Context(), testProject).Execute()
 	var app *temporal.ApplicationError
-	require.True(t, errors.As(atlasError(err, response, "read"), &app))
+	require.ErrorAs(t, atlasError(err, response, "read"), &app)
 	require.Equal(t, cmk.ErrUnreachable, app.Type())
 	require.False(t, app.NonRetryable())
 }

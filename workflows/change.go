@@ -128,13 +128,12 @@ func (c *change) close(ctx workflow.Context, phase cmk.Phase) {
 
 // summary is one line for whoever sees only the error.
 func (c *change) summary(err error) string {
-	outcome := "the change stopped part-way, its report says where"
-	if c.status.Phase == cmk.PhaseRefused {
-		outcome = "nothing was written"
-	} else if c.status.Phase == cmk.PhaseCompensated {
-		outcome = "everything that was written has been taken back"
+	outcomes := map[cmk.Phase]string{
+		cmk.PhaseRefused:     "nothing was written",
+		cmk.PhaseCompensated: "everything that was written has been taken back",
+		cmk.PhaseStopped:     "the change stopped part-way, its report says where",
 	}
-	return reason(err) + "; " + outcome
+	return reason(err) + "; " + outcomes[c.status.Phase]
 }
 
 // enter begins a phase.
@@ -265,6 +264,9 @@ func (c *change) askPerson(ctx workflow.Context, step string, err error, skippab
 	delete(c.chosen, step)
 	return choice
 }
+
+// projectID is the project that the change is about.
+func (c *change) projectID() string { return c.status.ProjectID }
 
 // under is the lease that a write goes under.
 func (c *change) under() activities.Lease { return c.lease.Lease }

@@ -32,16 +32,12 @@ func EnableWithPrivateEndpoints(ctx workflow.Context, input json.RawMessage) (*c
 // enable is one run of EnableWithPrivateEndpoints.
 type enable struct {
 	*change
-	request cmk.EnableRequest
-	seen    seen
-	target  target
-
-	accessRole activities.AccessRole
-	roleARN    string
-	endpoints  []activities.Endpoint
-	since      map[string]time.Time
-	remakes    map[string]int
-	clusters   []*clusterSwitch
+	request   cmk.EnableRequest
+	seen      seen
+	target    target
+	access    access
+	endpoints *endpointSet
+	clusters  *clusterSet
 }
 
 func (e *enable) steps(ctx workflow.Context) error {
@@ -54,7 +50,6 @@ func (e *enable) steps(ctx workflow.Context) error {
 		e.enableEncryption,
 		e.requirePrivateNetworking,
 		e.createEndpoints,
-		e.awaitEndpoints,
 		e.encryptClusters,
 		e.verify,
 	} {
@@ -91,13 +86,14 @@ func (e *enable) preflight(ctx workflow.Context) error {
 	e.target, e.status.Findings = assess(r, e.seen)
 	p := plan(r, e.seen, e.target)
 	e.status.Plan = &p
-	e.roleARN = e.seen.Role.ARN
-	e.endpoints = e.planned(e.seen.Project.Endpoints)
-	e.since, e.remakes = map[string]time.Time{}, map[string]int{}
-	for _, c := range e.target.clusters {
-		e.clusters = append(e.clusters, &clusterSwitch{cluster: c, state: activities.ClusterState{Name: c.Name, State: c.State, Provider: c.Provider, Paused: c.Paused}, done: c.Provider == cmk.ProviderAWS})
+	e.access = access{
+		change: e.change, role: r.Role, keyARNs: e.target.keyARNs, propagation: time.Duration(r.Deadlines.Propagation),
+		before: e.seen.Role, roles: e.seen.Project.Roles, standing: e.target.accessRole,
 	}
-	e.approvals.askEndpoints(e.target.regions, func(region string) bool { return e.inUse(region) })
+	e.endpoints = newEndpointSet(e.change, e.target.regions, r.Deadlines, e.seen.Project.Endpoints)
+	e.clusters = newClusterSet(e.change, cmk.ProviderAWS, r.Parallel, time.Duration(r.Deadlines.Cluster), e.target.clusters)
+	e.clusters.begin = e.encrypt
+	e.approvals.askEndpoints(e.target.regions, e.inUse)
 	e.show(ctx)
 	var errs []string
 	for _, f := range e.status.Findings {
@@ -116,11 +112,6 @@ func (e *enable) inUse(region string) bool {
 	return slices.ContainsFunc(e.seen.Project.Clusters, func(c activities.Cluster) bool {
 		return c.Provider == cmk.ProviderAWS && slices.Contains(c.Regions, region)
 	})
-}
-
-// planned keeps the endpoints of the planned regions.
-func (e *enable) planned(all []activities.Endpoint) []activities.Endpoint {
-	return slices.DeleteFunc(slices.Clone(all), func(p activities.Endpoint) bool { return !slices.Contains(e.target.regions, p.Region) })
 }
 
 // approvePlan waits for the plan to be approved, if that was asked for.
@@ -146,109 +137,10 @@ func (e *enable) approvePlan(ctx workflow.Context) error {
 	return nil
 }
 
-// grantAccess gives Atlas the use of the key: Atlas's role, the IAM role that trusts it, and the authorization.
+// grantAccess gives Atlas the use of the key.
 func (e *enable) grantAccess(ctx workflow.Context) error {
 	e.enter(ctx, cmk.PhaseRole)
-	if err := e.ensureAccessRole(ctx); err != nil {
-		return err
-	}
-	if err := e.ensureIAMRole(ctx); err != nil {
-		return err
-	}
-	in := activities.AuthorizeInput{Lease: e.under(), ProjectID: e.request.ProjectID, RoleID: e.accessRole.ID, RoleARN: e.roleARN}
-	deadline := time.Duration(e.request.Deadlines.Propagation)
-	if err := workflow.ExecuteActivity(propagating(ctx, "authorize the role, once IAM shows it", deadline), atlas.AuthorizeAccessRole, in).Get(ctx, nil); err != nil {
-		return err
-	}
-	if e.target.accessRole == nil {
-		e.wrote(ctx, cmk.SystemAtlas, "authorize cloud provider access role", e.roleARN)
-	}
-	return nil
-}
-
-func (e *enable) ensureAccessRole(ctx workflow.Context) error {
-	var known []string
-	for _, r := range e.seen.Project.Roles {
-		known = append(known, r.ID)
-	}
-	stood := func() bool { return e.accessRole.ID != "" && slices.Contains(known, e.accessRole.ID) }
-	e.saga.arm("deauthorize the cloud provider access role", func(ctx workflow.Context) error {
-		if stood() {
-			return nil
-		}
-		in := activities.RemoveAccessRoleInput{Lease: e.under(), ProjectID: e.request.ProjectID, RoleID: e.accessRole.ID, Known: known}
-		if err := workflow.ExecuteActivity(writing(ctx, "undo: cloud provider access role"), atlas.RemoveAccessRole, in).Get(ctx, nil); err != nil {
-			return err
-		}
-		e.undid(ctx, cmk.SystemAtlas, "deauthorize cloud provider access role", e.accessRole.ID)
-		return nil
-	})
-	in := activities.AccessRoleInput{
-		Lease: e.under(), ProjectID: e.request.ProjectID, RoleARN: e.roleARN, Known: known, ExternalID: e.seen.Role.ExternalID,
-	}
-	if err := workflow.ExecuteActivity(writing(ctx, "cloud provider access role"), atlas.EnsureAccessRole, in).Get(ctx, &e.accessRole); err != nil {
-		return err
-	}
-	if !stood() {
-		e.wrote(ctx, cmk.SystemAtlas, "create cloud provider access role", e.accessRole.ID)
-	}
-	return nil
-}
-
-// ensureIAMRole edits the IAM role under a lease of its own: other projects may share the role, and IAM replaces its
-// documents whole.
-func (e *enable) ensureIAMRole(ctx workflow.Context) error {
-	if e.roleReady() {
-		return nil
-	}
-	r, before := e.request, e.seen.Role
-	e.saga.arm("take the project out of the IAM role", func(ctx workflow.Context) error {
-		return e.underRoleLease(ctx, func(l activities.Lease) error {
-			in := activities.RemoveIAMRoleInput{
-				Lease: e.under(), RoleLease: l, ProjectID: r.ProjectID, Name: r.Role.Name,
-				Delete: !before.Exists, KeepTrust: before.ExternalID != "", KeepPermissions: before.Keys != nil,
-			}
-			if err := workflow.ExecuteActivity(writing(ctx, "undo: IAM role "+r.Role.Name), iam.RemoveIAMRole, in).Get(ctx, nil); err != nil {
-				return err
-			}
-			e.undid(ctx, cmk.SystemIAM, "take the project out of the role", e.roleARN)
-			return nil
-		})
-	})
-	err := e.underRoleLease(ctx, func(l activities.Lease) error {
-		in := activities.EnsureIAMRoleInput{
-			Lease: e.under(), RoleLease: l, ProjectID: r.ProjectID, Name: r.Role.Name, Create: r.Role.Mode == cmk.RoleCreate,
-			Boundary: r.Role.PermissionsBoundary, AtlasARN: e.accessRole.AtlasARN, ExternalID: e.accessRole.ExternalID, KeyARNs: e.target.keyARNs,
-		}
-		return workflow.ExecuteActivity(writing(ctx, "IAM role "+r.Role.Name), iam.EnsureIAMRole, in).Get(ctx, &e.roleARN)
-	})
-	if err != nil {
-		return err
-	}
-	if !before.Exists {
-		e.wrote(ctx, cmk.SystemIAM, "create role", e.roleARN)
-	} else if before.ExternalID != e.accessRole.ExternalID {
-		e.wrote(ctx, cmk.SystemIAM, "add trust statement "+activities.Sid(r.ProjectID), e.roleARN)
-	}
-	if !slices.Equal(before.Keys, e.target.keyARNs) {
-		e.wrote(ctx, cmk.SystemIAM, "put inline policy "+activities.PolicyName(r.ProjectID), e.roleARN)
-	}
-	return nil
-}
-
-// roleReady says whether the IAM role was found as it should be, so that there is nothing to edit.
-func (e *enable) roleReady() bool {
-	r := e.seen.Role
-	return r.Exists && r.ExternalID == e.accessRole.ExternalID && r.AtlasARN == e.accessRole.AtlasARN && slices.Equal(r.Keys, e.target.keyARNs)
-}
-
-func (e *enable) underRoleLease(ctx workflow.Context, edit func(activities.Lease) error) error {
-	l, err := acquire(ctx, cmk.RoleLeaseID(e.roleARN), true)
-	if err != nil {
-		return err
-	}
-	defer l.release(ctx)
-	return edit(l.Lease)
+	return e.access.grant(ctx)
 }
 
 // enableEncryption gives the project its key. Atlas tries the key at once, so that this too waits for IAM.
@@ -278,7 +170,7 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 // encryption is the project's whole setting, with or without private networking.
 func (e *enable) encryption(requirePrivateNetworking bool) activities.EncryptionInput {
 	return activities.EncryptionInput{
-		Lease: e.under(), ProjectID: e.request.ProjectID, KeyID: e.target.keyID, Region: e.target.keyRegion, RoleID: e.accessRole.ID,
+		Lease: e.under(), ProjectID: e.request.ProjectID, KeyID: e.target.keyID, Region: e.target.keyRegion, RoleID: e.access.granted.ID,
 		RequirePrivateNetworking: requirePrivateNetworking,
 	}
 }
@@ -303,20 +195,45 @@ func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {
 	return nil
 }
 
+// createEndpoints creates the endpoints, and waits until each is ACTIVE and approved. In a project that preflight found
+// as it was asked for nobody is asked for approval either.
+func (e *enable) createEndpoints(ctx workflow.Context) error {
+	if e.status.Plan.Writes() == 0 && e.endpoints.allActive() {
+		return nil
+	}
+	e.enter(ctx, cmk.PhaseEndpoints)
+	if err := e.endpoints.create(ctx); err != nil {
+		return err
+	}
+	return e.endpoints.awaitReady(ctx)
+}
+
+// encryptClusters switches the clusters. From the first one on there is no way back.
+func (e *enable) encryptClusters(ctx workflow.Context) error {
+	if e.clusters.finished() {
+		return nil
+	}
+	e.enter(ctx, cmk.PhaseClusters)
+	e.saga.pass()
+	e.pivoted = true
+	return e.clusters.switchAll(ctx)
+}
+
+// encrypt asks Atlas for the switch of some clusters.
+func (e *enable) encrypt(ctx workflow.Context, names []string) ([]activities.ClusterState, error) {
+	in := activities.EncryptClustersInput{Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes)}
+	var states []activities.ClusterState
+	err := workflow.ExecuteActivity(writing(ctx, "switch to the key: "+strings.Join(names, ", ")), atlas.EncryptClusters, in).Get(ctx, &states)
+	return states, err
+}
+
 // verify looks at everything once more.
 func (e *enable) verify(ctx workflow.Context) error {
 	e.enter(ctx, cmk.PhaseVerification)
 	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Verification))
 	in := activities.VerifyInput{
-		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.accessRole.ID, Since: e.status.Started, Until: deadline,
-	}
-	for _, p := range e.endpoints {
-		in.Endpoints = append(in.Endpoints, p.ID)
-	}
-	for _, c := range e.clusters {
-		if c.done {
-			in.Clusters = append(in.Clusters, c.cluster.Name)
-		}
+		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, Since: e.status.Started, Until: deadline,
+		Endpoints: e.endpoints.ids(func(string) bool { return true }), Clusters: e.clusters.settled(),
 	}
 	var now activities.Encryption
 	err := workflow.ExecuteActivity(observing(ctx, "verify", deadline), atlas.VerifyProject, in).Get(ctx, &now)
@@ -328,27 +245,19 @@ func (e *enable) verify(ctx workflow.Context) error {
 	}
 	e.final = &cmk.FinalState{
 		Enabled: now.Enabled, Valid: now.Valid, RequirePrivateNetworking: now.RequirePrivateNetworking,
-		Key: now.KeyID, KeyRegion: now.Region, RoleID: now.RoleID, RoleARN: e.roleARN,
+		Key: now.KeyID, KeyRegion: now.Region, RoleID: now.RoleID, RoleARN: e.access.arn,
 	}
 	e.keep = []string{
 		fmt.Sprintf("KMS key %s and its replicas, for as long as any cluster or snapshot of project %s is encrypted with it", now.KeyID, e.request.ProjectID),
-		fmt.Sprintf("IAM role %s with its policies, for as long", e.roleARN),
+		fmt.Sprintf("IAM role %s with its policies, for as long", e.access.arn),
 	}
 	return nil
 }
 
 // describe completes the status.
 func (e *enable) describe(s *cmk.Status) {
-	for _, region := range e.target.regions {
-		report := cmk.EndpointReport{Region: region, Approval: e.approvals.endpointState(region), Votes: slices.Clone(e.approvals.region(region).votes)}
-		if p := e.endpointIn(region); p != nil {
-			report.ID, report.Status, report.ErrorMessage, report.Since = p.ID, p.Status, p.Error, e.since[p.ID+string(p.Status)]
-		}
-		s.Endpoints = append(s.Endpoints, report)
+	if e.endpoints == nil {
+		return // before preflight
 	}
-	for _, c := range e.clusters {
-		s.Clusters = append(s.Clusters, cmk.ClusterReport{
-			Name: c.cluster.Name, Regions: c.cluster.Regions, Provider: c.state.Provider, State: c.state.State, Since: c.since, Done: c.done, Skipped: c.skipped,
-		})
-	}
+	s.Endpoints, s.Clusters = e.endpoints.report(), e.clusters.report()
 }

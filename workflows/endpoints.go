@@ -14,52 +14,69 @@ import (
 // maxRemakes is how often an endpoint that failed is made anew.
 const maxRemakes = 3
 
-// createEndpoints creates the endpoints that are missing; where the policy says so, once each is approved.
-func (e *enable) createEndpoints(ctx workflow.Context) error {
-	e.enter(ctx, cmk.PhaseEndpoints)
-	if e.request.Approval.Mode == cmk.ApproveCreate {
+// endpointSet is the private endpoints of some regions, with their approvals.
+type endpointSet struct {
+	*change
+	regions   []string
+	deadlines cmk.Deadlines
+	// before are the endpoints that preflight saw, current those that are there now.
+	before, current []activities.Endpoint
+	// since is when each endpoint was first seen in each status.
+	since   map[string]time.Time
+	remakes map[string]int
+}
+
+func newEndpointSet(c *change, regions []string, deadlines cmk.Deadlines, before []activities.Endpoint) *endpointSet {
+	e := &endpointSet{change: c, regions: regions, deadlines: deadlines, before: before, since: map[string]time.Time{}, remakes: map[string]int{}}
+	e.current = slices.DeleteFunc(slices.Clone(before), func(p activities.Endpoint) bool { return !slices.Contains(regions, p.Region) })
+	return e
+}
+
+// create creates the endpoints that are missing; where the policy says so, once each is approved.
+func (e *endpointSet) create(ctx workflow.Context) error {
+	if e.approvals.policy.Mode == cmk.ApproveCreate {
 		if err := e.awaitApprovals(ctx); err != nil {
 			return err
 		}
 	}
 	var before []string
-	for _, p := range e.seen.Project.Endpoints {
+	for _, p := range e.before {
 		before = append(before, p.ID)
 	}
 	e.saga.arm("delete the private endpoints", func(ctx workflow.Context) error {
-		in := activities.RemoveEndpointsInput{Lease: e.under(), ProjectID: e.request.ProjectID, Regions: e.target.regions, Except: before}
+		in := activities.RemoveEndpointsInput{Lease: e.under(), ProjectID: e.projectID(), Regions: e.regions, Except: before}
 		if err := workflow.ExecuteActivity(writing(ctx, "undo: private endpoints"), atlas.RemoveEndpoints, in).Get(ctx, nil); err != nil {
 			return err
 		}
-		for _, p := range e.endpoints {
+		for _, p := range e.current {
 			if !slices.Contains(before, p.ID) {
 				e.undid(ctx, cmk.SystemAtlas, "delete private endpoint in "+p.Region, p.ID)
 			}
 		}
 		return nil
 	})
-	return e.ensureEndpoints(ctx, e.target.regions)
+	return e.ensure(ctx, e.regions)
 }
 
-// ensureEndpoints has an endpoint in each of the regions, and records those that are new.
-func (e *enable) ensureEndpoints(ctx workflow.Context, regions []string) error {
-	in := activities.EndpointsInput{Lease: e.under(), ProjectID: e.request.ProjectID, Regions: regions}
+// ensure has an endpoint in each of the regions, and records those that are new.
+func (e *endpointSet) ensure(ctx workflow.Context, regions []string) error {
+	in := activities.EndpointsInput{Lease: e.under(), ProjectID: e.projectID(), Regions: regions}
 	var there []activities.Endpoint
 	if err := workflow.ExecuteActivity(writing(ctx, fmt.Sprintf("private endpoints in %d regions", len(regions))), atlas.EnsureEndpoints, in).Get(ctx, &there); err != nil {
 		return err
 	}
 	for _, p := range there {
-		if !slices.ContainsFunc(e.endpoints, func(o activities.Endpoint) bool { return o.ID == p.ID }) {
+		if !slices.ContainsFunc(e.current, func(o activities.Endpoint) bool { return o.ID == p.ID }) {
 			e.wrote(ctx, cmk.SystemAtlas, "create private endpoint in "+p.Region, p.ID)
 		}
 	}
-	others := slices.DeleteFunc(slices.Clone(e.endpoints), func(p activities.Endpoint) bool { return slices.Contains(regions, p.Region) })
+	others := slices.DeleteFunc(slices.Clone(e.current), func(p activities.Endpoint) bool { return slices.Contains(regions, p.Region) })
 	e.saw(ctx, append(others, there...))
 	return nil
 }
 
 // saw takes in the endpoints as they are now, and ties the approvals to them.
-func (e *enable) saw(ctx workflow.Context, endpoints []activities.Endpoint) {
+func (e *endpointSet) saw(ctx workflow.Context, endpoints []activities.Endpoint) {
 	now := workflow.Now(ctx).UTC()
 	for _, p := range endpoints {
 		key := p.ID + string(p.Status)
@@ -67,9 +84,9 @@ func (e *enable) saw(ctx workflow.Context, endpoints []activities.Endpoint) {
 			e.since[key] = now
 		}
 	}
-	e.endpoints = endpoints
-	for _, region := range e.target.regions {
-		if p := e.endpointIn(region); p != nil {
+	e.current = endpoints
+	for _, region := range e.regions {
+		if p := e.in(region); p != nil {
 			gate := e.approvals.region(region)
 			gate.bind(p.ID, e.remakes[region] > 0 && e.remade(region, gate.endpoint))
 		}
@@ -78,29 +95,26 @@ func (e *enable) saw(ctx workflow.Context, endpoints []activities.Endpoint) {
 }
 
 // remade says whether the endpoint that was in a region is gone because we made another in its place.
-func (e *enable) remade(region, id string) bool {
-	return !slices.ContainsFunc(e.endpoints, func(p activities.Endpoint) bool { return p.Region == region && p.ID == id }) &&
+func (e *endpointSet) remade(region, id string) bool {
+	return !slices.ContainsFunc(e.current, func(p activities.Endpoint) bool { return p.Region == region && p.ID == id }) &&
 		!e.since[id+string(cmk.EndpointFailed)].IsZero()
 }
 
-// endpointIn is the endpoint that counts in a region: while Atlas recreates one there are two, and it is the newer one,
+// in is the endpoint that counts in a region: while Atlas recreates one there are two, and it is the newer one,
 // which is not PENDING_RECREATION, that will carry the traffic.
-func (e *enable) endpointIn(region string) *activities.Endpoint {
+func (e *endpointSet) in(region string) *activities.Endpoint {
 	var found *activities.Endpoint
-	for i, p := range e.endpoints {
+	for i, p := range e.current {
 		if p.Region == region && (found == nil || found.Status == cmk.EndpointPendingRecreation || found.Status == cmk.EndpointDeleting) {
-			found = &e.endpoints[i]
+			found = &e.current[i]
 		}
 	}
 	return found
 }
 
-// awaitEndpoints waits until every region's endpoint is ACTIVE and approved.
-func (e *enable) awaitEndpoints(ctx workflow.Context) error {
-	if e.nothingToDo() {
-		return nil
-	}
-	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Endpoint))
+// awaitReady waits until every region's endpoint is ACTIVE and approved.
+func (e *endpointSet) awaitReady(ctx workflow.Context) error {
+	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Endpoint))
 	for {
 		if region := e.approvals.rejectedRegion(); region != "" {
 			return failure(cmk.ErrRejected, "the private endpoint in %s was rejected", region)
@@ -127,26 +141,21 @@ func (e *enable) awaitEndpoints(ctx workflow.Context) error {
 	}
 }
 
-// nothingToDo is true of a project that preflight found as it was asked for: then nobody is asked for approval either.
-func (e *enable) nothingToDo() bool {
-	return e.status.Plan.Writes() == 0 && e.allActive()
-}
-
-func (e *enable) allActive() bool {
-	return !slices.ContainsFunc(e.target.regions, func(region string) bool {
-		p := e.endpointIn(region)
+func (e *endpointSet) allActive() bool {
+	return !slices.ContainsFunc(e.regions, func(region string) bool {
+		p := e.in(region)
 		return p == nil || p.Status != cmk.EndpointActive
 	})
 }
 
-func (e *enable) allApproved() bool {
-	return !slices.ContainsFunc(e.target.regions, func(region string) bool { return !e.approvals.passes(region) })
+func (e *endpointSet) allApproved() bool {
+	return !slices.ContainsFunc(e.regions, func(region string) bool { return !e.approvals.passes(region) })
 }
 
-func (e *enable) failedRegions() []string {
+func (e *endpointSet) failedRegions() []string {
 	var regions []string
-	for _, region := range e.target.regions {
-		if p := e.endpointIn(region); p != nil && p.Status == cmk.EndpointFailed {
+	for _, region := range e.regions {
+		if p := e.in(region); p != nil && p.Status == cmk.EndpointFailed {
 			regions = append(regions, region)
 		}
 	}
@@ -154,11 +163,11 @@ func (e *enable) failedRegions() []string {
 }
 
 // watchUntil looks at the endpoints until they change, or stop becomes true.
-func (e *enable) watchUntil(ctx workflow.Context, deadline time.Time, idle bool, stop func() bool) error {
+func (e *endpointSet) watchUntil(ctx workflow.Context, deadline time.Time, idle bool, stop func() bool) error {
 	defer e.awaitMissing(ctx, deadline)()
 	watch, cancel := workflow.WithCancel(ctx)
 	defer cancel()
-	in := activities.ObserveEndpointsInput{ProjectID: e.request.ProjectID, Regions: e.target.regions, LastSeen: e.endpoints, Until: deadline, Idle: idle}
+	in := activities.ObserveEndpointsInput{ProjectID: e.projectID(), Regions: e.regions, LastSeen: e.current, Until: deadline, Idle: idle}
 	look := workflow.ExecuteActivity(observing(watch, "watch the private endpoints", deadline), atlas.ObserveEndpoints, in)
 	if err := workflow.Await(ctx, func() bool { return look.IsReady() || stop() }); err != nil {
 		return err
@@ -179,8 +188,8 @@ func (e *enable) watchUntil(ctx workflow.Context, deadline time.Time, idle bool,
 }
 
 // watchWhileApproving waits for people, and keeps an eye on the endpoints.
-func (e *enable) watchWhileApproving(ctx workflow.Context) error {
-	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Approval))
+func (e *endpointSet) watchWhileApproving(ctx workflow.Context) error {
+	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Approval))
 	err := e.watchUntil(ctx, deadline, true, func() bool { return e.allApproved() || e.approvals.rejectedRegion() != "" })
 	if errorType(err) == cmk.ErrExpired {
 		return failure(cmk.ErrExpired, "the private endpoints were not approved by %s", deadline.UTC().Format(time.RFC3339))
@@ -189,8 +198,8 @@ func (e *enable) watchWhileApproving(ctx workflow.Context) error {
 }
 
 // awaitApprovals waits for people alone.
-func (e *enable) awaitApprovals(ctx workflow.Context) error {
-	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Approval))
+func (e *endpointSet) awaitApprovals(ctx workflow.Context) error {
+	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Approval))
 	defer e.awaitMissing(ctx, deadline)()
 	err := until(ctx, deadline, "approval of the private endpoints", func() bool { return e.allApproved() || e.approvals.rejectedRegion() != "" })
 	if err != nil {
@@ -203,10 +212,10 @@ func (e *enable) awaitApprovals(ctx workflow.Context) error {
 }
 
 // awaitMissing shows what is missing of each region.
-func (e *enable) awaitMissing(ctx workflow.Context, deadline time.Time) (done func()) {
+func (e *endpointSet) awaitMissing(ctx workflow.Context, deadline time.Time) (done func()) {
 	var dones []func()
-	for _, region := range e.target.regions {
-		p := e.endpointIn(region)
+	for _, region := range e.regions {
+		p := e.in(region)
 		if !e.approvals.passes(region) {
 			w := cmk.Wait{For: cmk.AwaitingEndpointApproval, What: "approval of the private endpoint in " + region, Until: deadline, Signal: cmk.SignalApproveEndpoint,
 				Example: example(map[string]string{"by": yourName, "region": region})}
@@ -226,31 +235,55 @@ func (e *enable) awaitMissing(ctx workflow.Context, deadline time.Time) (done fu
 	}
 }
 
-func (e *enable) endpointList() string {
+func (e *endpointSet) endpointList() string {
 	var list string
-	for _, p := range e.endpoints {
+	for _, p := range e.current {
 		list += fmt.Sprintf("%s in %s is %s %s; ", p.ID, p.Region, p.Status, p.Error)
 	}
 	return list
 }
 
 // remake deletes endpoints that have failed and creates others in their place, a bounded number of times.
-func (e *enable) remake(ctx workflow.Context, regions []string) error {
+func (e *endpointSet) remake(ctx workflow.Context, regions []string) error {
 	var failed []string
 	for _, region := range regions {
-		p := e.endpointIn(region)
+		p := e.in(region)
 		if e.remakes[region] >= maxRemakes {
 			return failure(string(cmk.EndpointFailed), "the private endpoint in %s failed %d times: %s", region, maxRemakes+1, p.Error)
 		}
 		e.remakes[region]++
 		failed = append(failed, p.ID)
 	}
-	in := activities.RemoveEndpointsInput{Lease: e.under(), ProjectID: e.request.ProjectID, Regions: regions, Only: failed, Failed: true}
+	in := activities.RemoveEndpointsInput{Lease: e.under(), ProjectID: e.projectID(), Regions: regions, Only: failed, Failed: true}
 	if err := workflow.ExecuteActivity(writing(ctx, "delete failed private endpoints"), atlas.RemoveEndpoints, in).Get(ctx, nil); err != nil {
 		return err
 	}
 	for _, id := range failed {
 		e.wrote(ctx, cmk.SystemAtlas, "delete failed private endpoint", id)
 	}
-	return e.ensureEndpoints(ctx, regions)
+	return e.ensure(ctx, regions)
+}
+
+// report lists the regions with their endpoints.
+func (e *endpointSet) report() []cmk.EndpointReport {
+	var reports []cmk.EndpointReport
+	for _, region := range e.regions {
+		r := cmk.EndpointReport{Region: region, Approval: e.approvals.endpointState(region), Votes: slices.Clone(e.approvals.region(region).votes)}
+		if p := e.in(region); p != nil {
+			r.ID, r.Status, r.ErrorMessage, r.Since = p.ID, p.Status, p.Error, e.since[p.ID+string(p.Status)]
+		}
+		reports = append(reports, r)
+	}
+	return reports
+}
+
+// ids are those of the endpoints that count, of regions where keep says so.
+func (e *endpointSet) ids(keep func(region string) bool) []string {
+	var ids []string
+	for _, region := range e.regions {
+		if p := e.in(region); p != nil && keep(region) {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }

@@ -1,0 +1,140 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// access gives Atlas the use of a key through an IAM role: Atlas's cloud provider access role, the IAM role that trusts
+// it and may use the key, and the authorization of the one with the other.
+type access struct {
+	*change
+	role        cmk.RoleRequest
+	keyARNs     []string
+	propagation time.Duration
+	// before is the IAM role, and roles are Atlas's, as preflight saw them; standing is the one of them that is
+	// authorized with the IAM role already, if any.
+	before   *activities.IAMRole
+	roles    []activities.AccessRole
+	standing *activities.AccessRole
+	// granted and arn are Atlas's role and the IAM role, once ensured.
+	granted activities.AccessRole
+	arn     string
+}
+
+// grant ensures all three.
+func (a *access) grant(ctx workflow.Context) error {
+	a.arn = a.before.ARN
+	for _, step := range []func(workflow.Context) error{a.ensureAccessRole, a.ensureIAMRole, a.authorize} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known are the ids of Atlas's roles that stood before.
+func (a *access) known() []string {
+	var ids []string
+	for _, r := range a.roles {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func (a *access) ensureAccessRole(ctx workflow.Context) error {
+	stood := func() bool { return slices.Contains(a.known(), a.granted.ID) }
+	a.saga.arm("deauthorize the cloud provider access role", func(ctx workflow.Context) error {
+		if stood() {
+			return nil
+		}
+		in := activities.RemoveAccessRoleInput{Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, Known: a.known()}
+		if err := workflow.ExecuteActivity(writing(ctx, "undo: cloud provider access role"), atlas.RemoveAccessRole, in).Get(ctx, nil); err != nil {
+			return err
+		}
+		a.undid(ctx, cmk.SystemAtlas, "deauthorize cloud provider access role", a.granted.ID)
+		return nil
+	})
+	in := activities.AccessRoleInput{
+		Lease: a.under(), ProjectID: a.projectID(), RoleARN: a.arn, Known: a.known(), ExternalID: a.before.ExternalID,
+	}
+	if err := workflow.ExecuteActivity(writing(ctx, "cloud provider access role"), atlas.EnsureAccessRole, in).Get(ctx, &a.granted); err != nil {
+		return err
+	}
+	if !stood() {
+		a.wrote(ctx, cmk.SystemAtlas, "create cloud provider access role", a.granted.ID)
+	}
+	return nil
+}
+
+// ensureIAMRole edits the IAM role under a lease of its own: other projects may share the role, and IAM replaces its
+// documents whole.
+func (a *access) ensureIAMRole(ctx workflow.Context) error {
+	if a.iamRoleReady() {
+		return nil
+	}
+	a.saga.arm("take the project out of the IAM role", func(ctx workflow.Context) error {
+		return a.underRoleLease(ctx, func(l activities.Lease) error {
+			in := activities.RemoveIAMRoleInput{
+				Lease: a.under(), RoleLease: l, ProjectID: a.projectID(), Name: a.role.Name,
+				Delete: !a.before.Exists, KeepTrust: a.before.ExternalID != "", KeepPermissions: a.before.Keys != nil,
+			}
+			if err := workflow.ExecuteActivity(writing(ctx, "undo: IAM role "+a.role.Name), iam.RemoveIAMRole, in).Get(ctx, nil); err != nil {
+				return err
+			}
+			a.undid(ctx, cmk.SystemIAM, "take the project out of the role", a.arn)
+			return nil
+		})
+	})
+	err := a.underRoleLease(ctx, func(l activities.Lease) error {
+		in := activities.EnsureIAMRoleInput{
+			Lease: a.under(), RoleLease: l, ProjectID: a.projectID(), Name: a.role.Name, Create: a.role.Mode == cmk.RoleCreate,
+			Boundary: a.role.PermissionsBoundary, AtlasARN: a.granted.AtlasARN, ExternalID: a.granted.ExternalID, KeyARNs: a.keyARNs,
+		}
+		return workflow.ExecuteActivity(writing(ctx, "IAM role "+a.role.Name), iam.EnsureIAMRole, in).Get(ctx, &a.arn)
+	})
+	if err != nil {
+		return err
+	}
+	if !a.before.Exists {
+		a.wrote(ctx, cmk.SystemIAM, "create role", a.arn)
+	} else if a.before.ExternalID != a.granted.ExternalID {
+		a.wrote(ctx, cmk.SystemIAM, "add trust statement "+activities.Sid(a.projectID()), a.arn)
+	}
+	if !slices.Equal(a.before.Keys, a.keyARNs) {
+		a.wrote(ctx, cmk.SystemIAM, "put inline policy "+activities.PolicyName(a.projectID()), a.arn)
+	}
+	return nil
+}
+
+// iamRoleReady says whether the IAM role was found as it should be, so that there is nothing to edit.
+func (a *access) iamRoleReady() bool {
+	r := a.before
+	return r.Exists && r.ExternalID == a.granted.ExternalID && r.AtlasARN == a.granted.AtlasARN && slices.Equal(r.Keys, a.keyARNs)
+}
+
+func (a *access) underRoleLease(ctx workflow.Context, edit func(activities.Lease) error) error {
+	l, err := acquire(ctx, cmk.RoleLeaseID(a.arn), true)
+	if err != nil {
+		return err
+	}
+	defer l.release(ctx)
+	return edit(l.Lease)
+}
+
+// authorize has Atlas assume the role, which succeeds once IAM shows it the trust policy.
+func (a *access) authorize(ctx workflow.Context) error {
+	in := activities.AuthorizeInput{Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, RoleARN: a.arn}
+	if err := workflow.ExecuteActivity(propagating(ctx, "authorize the role, once IAM shows it", a.propagation), atlas.AuthorizeAccessRole, in).Get(ctx, nil); err != nil {
+		return err
+	}
+	if a.standing == nil {
+		a.wrote(ctx, cmk.SystemAtlas, "authorize cloud provider access role", a.arn)
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// clusterSet is clusters on their way to a provider of encryption at rest: each re-syncs all its data on the way.
+type clusterSet struct {
+	*change
+	provider string
+	parallel int
+	deadline time.Duration
+	clusters []*clusterSwitch
+	// begin asks Atlas for the switch of some clusters, after looking at all that it depends on.
+	begin func(ctx workflow.Context, names []string) ([]activities.ClusterState, error)
+}
+
+// clusterSwitch is one cluster on its way.
+type clusterSwitch struct {
+	cluster activities.Cluster
+	state   activities.ClusterState
+	since   time.Time
+	until   time.Time
+	// started, done and skipped are its stages.
+	started, done, skipped bool
+}
+
+func newClusterSet(c *change, provider string, parallel int, deadline time.Duration, clusters []activities.Cluster) *clusterSet {
+	s := &clusterSet{change: c, provider: provider, parallel: parallel, deadline: deadline}
+	for _, cl := range clusters {
+		s.clusters = append(s.clusters, &clusterSwitch{
+			cluster: cl, done: cl.Provider == provider,
+			state: activities.ClusterState{Name: cl.Name, State: cl.State, Provider: cl.Provider, Paused: cl.Paused},
+		})
+	}
+	return s
+}
+
+// finished is true when there is nothing to switch.
+func (s *clusterSet) finished() bool {
+	return !slices.ContainsFunc(s.clusters, func(c *clusterSwitch) bool { return !c.done })
+}
+
+// switchAll switches the clusters, at most parallel at once; the first, which covers the most regions, alone. What goes
+// wrong waits for a person, since there is no way back.
+func (s *clusterSet) switchAll(ctx workflow.Context) error {
+	// A cluster that has begun to re-sync finishes whatever happens to this run: cancellation only keeps the next from
+	// beginning.
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	for {
+		if next := s.startable(ctx.Err() != nil); len(next) > 0 {
+			if err := s.start(apart, next); err != nil {
+				return err
+			}
+		}
+		if len(s.inFlight()) == 0 {
+			if len(s.startable(ctx.Err() != nil)) > 0 {
+				continue
+			}
+			return ctx.Err()
+		}
+		if err := s.watch(apart); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *clusterSet) inFlight() []*clusterSwitch {
+	return slices.DeleteFunc(slices.Clone(s.clusters), func(c *clusterSwitch) bool { return !c.started || c.done || c.skipped })
+}
+
+// startable lists the clusters that may begin now.
+func (s *clusterSet) startable(stopping bool) []*clusterSwitch {
+	waiting := slices.DeleteFunc(slices.Clone(s.clusters), func(c *clusterSwitch) bool { return c.started || c.done || c.skipped })
+	if stopping || len(waiting) == 0 {
+		return nil
+	}
+	room := s.parallel - len(s.inFlight())
+	if first := !slices.ContainsFunc(s.clusters, func(c *clusterSwitch) bool { return c.started }); first {
+		room = 1
+	} else if s.canaryInFlight() {
+		room = 0
+	}
+	return waiting[:max(0, min(room, len(waiting)))]
+}
+
+// canaryInFlight is true while the first cluster is the only one that has begun.
+func (s *clusterSet) canaryInFlight() bool {
+	started := slices.DeleteFunc(slices.Clone(s.clusters), func(c *clusterSwitch) bool { return !c.started })
+	return len(started) == 1 && !started[0].done && !started[0].skipped
+}
+
+// start begins with some clusters.
+func (s *clusterSet) start(ctx workflow.Context, next []*clusterSwitch) error {
+	names := clusterNames(next)
+	for {
+		states, err := s.begin(ctx, names)
+		if err == nil {
+			for i, c := range next {
+				s.wrote(ctx, cmk.SystemAtlas, "switch cluster to "+s.provider, c.cluster.Name)
+				c.started, c.state = true, states[i]
+				c.since, c.until = workflow.Now(ctx).UTC(), workflow.Now(ctx).Add(s.deadline)
+			}
+			s.show(ctx)
+			return nil
+		}
+		if errorType(err) == cmk.ErrLeaseLost {
+			return err
+		}
+		switch s.askPerson(ctx, "cluster "+strings.Join(names, ", "), err, true) {
+		case cmk.SignalSkip:
+			for _, c := range next {
+				c.skipped = true
+			}
+			return nil
+		case cmk.SignalAbort:
+			return failure(cmk.ErrAborted, "cluster %s: %s", strings.Join(names, ", "), reason(err))
+		}
+	}
+}
+
+func clusterNames(clusters []*clusterSwitch) []string {
+	var names []string
+	for _, c := range clusters {
+		names = append(names, c.cluster.Name)
+	}
+	return names
+}
+
+// watch looks at the clusters in flight until one of them changes.
+func (s *clusterSet) watch(ctx workflow.Context) error {
+	flying := s.inFlight()
+	in := activities.ObserveClustersInput{ProjectID: s.projectID(), Until: flying[0].until}
+	for _, c := range flying {
+		in.LastSeen = append(in.LastSeen, c.state)
+		if c.until.Before(in.Until) {
+			in.Until = c.until
+		}
+	}
+	names := strings.Join(clusterNames(flying), ", ")
+	done := s.await(ctx, cmk.Wait{For: cmk.AwaitingCluster, What: "clusters to re-sync: " + names, Until: in.Until})
+	defer done()
+	var now []activities.ClusterState
+	err := workflow.ExecuteActivity(observing(ctx, "watch "+names, in.Until), atlas.ObserveClusters, in).Get(ctx, &now)
+	if errorType(err) == cmk.ErrNotReady {
+		err = failure(cmk.ErrExpired, "the re-sync of %s did not end by %s", names, in.Until.UTC().Format(time.RFC3339))
+	}
+	if err != nil {
+		if s.askPerson(ctx, "watch clusters", err, false) == cmk.SignalAbort {
+			return failure(cmk.ErrAborted, "%s", reason(err))
+		}
+		for _, c := range flying {
+			c.until = workflow.Now(ctx).Add(s.deadline)
+		}
+		return nil
+	}
+	for i, c := range flying {
+		if err := s.saw(ctx, c, now[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saw takes in what a cluster in flight has become.
+func (s *clusterSet) saw(ctx workflow.Context, c *clusterSwitch, now activities.ClusterState) error {
+	if c.state != now {
+		c.state, c.since = now, workflow.Now(ctx).UTC()
+	}
+	switch {
+	case now.State == cmk.ClusterDeleting:
+		c.skipped = true
+		s.status.Problem = fmt.Sprintf("cluster %s was deleted meanwhile", c.cluster.Name)
+	case now.Settled && now.Provider == s.provider:
+		c.done = true
+	case now.Settled:
+		return s.switchedBack(ctx, c)
+	}
+	return nil
+}
+
+// switchedBack deals with a cluster that has come to rest with another provider: somebody else changed it.
+func (s *clusterSet) switchedBack(ctx workflow.Context, c *clusterSwitch) error {
+	err := failure(cmk.ErrForeign, "cluster %s came to rest with provider %s: somebody else has changed it", c.cluster.Name, c.state.Provider)
+	switch s.askPerson(ctx, "cluster "+c.cluster.Name, err, true) {
+	case cmk.SignalSkip:
+		c.skipped = true
+	case cmk.SignalRetry:
+		c.started = false
+	default:
+		return failure(cmk.ErrAborted, "%s", reason(err))
+	}
+	return nil
+}
+
+// settled are the names of the clusters that are done.
+func (s *clusterSet) settled() []string {
+	return clusterNames(slices.DeleteFunc(slices.Clone(s.clusters), func(c *clusterSwitch) bool { return !c.done }))
+}
+
+// report lists the clusters.
+func (s *clusterSet) report() []cmk.ClusterReport {
+	var reports []cmk.ClusterReport
+	for _, c := range s.clusters {
+		reports = append(reports, cmk.ClusterReport{
+			Name: c.cluster.Name, Regions: c.cluster.Regions, Provider: c.state.Provider, State: c.state.State, Since: c.since, Done: c.done, Skipped: c.skipped,
+		})
+	}
+	return reports
+}
