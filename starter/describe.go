@@ -21,6 +21,9 @@ func block(s cmk.Status, workflowID string, now time.Time) []string {
 	}
 	out = append(out, indent(align(rows))...)
 	for _, w := range s.Awaiting {
+		if w.For == cmk.AwaitingEndpoint {
+			continue // its own line says so
+		}
 		out = append(out, "waits "+age(w.Since, now)+" for "+w.What)
 	}
 	if hint := nextStep(s, workflowID); hint != "" {

@@ -22,6 +22,8 @@ type console struct {
 	block []byte
 	// held is true while a question stands at the bottom instead.
 	held bool
+	// muted is true once the command line has nothing more to say that anybody wants to read.
+	muted bool
 }
 
 func newConsole(out *os.File) *console {
@@ -45,7 +47,10 @@ const escape = 0x1b
 func (c *console) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.live() {
+	switch {
+	case c.muted:
+		return len(b), nil
+	case !c.live():
 		return c.out.Write(b)
 	}
 	first := bytes.IndexByte(b, escape)
@@ -98,6 +103,13 @@ func (c *console) hold() (release func()) {
 		c.held = false
 		_, _ = c.out.Write(c.block)
 	}
+}
+
+// mute drops what the command line writes from now on.
+func (c *console) mute() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.muted, c.block = true, nil
 }
 
 // settle leaves the block where it is; what comes now goes below it.

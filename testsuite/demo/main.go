@@ -39,7 +39,7 @@ func run(ctx context.Context, forget func(), o options) (err error) {
 	s := &stage{out: out}
 	defer func() {
 		if ctx.Err() != nil {
-			out.settle()
+			out.mute()
 			out.say("\nEnding what was started: the command line, the worker, the simulator, the server.")
 			err = errInterrupted
 		}

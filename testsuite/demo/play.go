@@ -66,7 +66,7 @@ func play(ctx context.Context, s *stage, o options) error {
 func (s *stage) enable(file string) (*proc.Process, error) {
 	args := []string{"enable", "-f", file, "--wait"}
 	s.out.say("$ starter %s", typed(args))
-	spec := s.starter(args...)
+	spec := s.starter(s.out, args...)
 	if s.out.live() {
 		spec.Env = append(spec.Env, "ATLAS_CMK_PROGRESS=live", "COLUMNS="+strconv.Itoa(s.out.width), "LINES="+strconv.Itoa(s.out.height))
 	}

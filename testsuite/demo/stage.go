@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,20 +165,22 @@ func (s *stage) workerEnv() []string {
 }
 
 // starter is a run of the command line.
-func (s *stage) starter(args ...string) proc.Spec {
-	return proc.Spec{Path: filepath.Join(s.dir, "starter"), Args: args, Env: append(s.temporalEnv(), "ATLAS_CMK_EVERY=300ms"), Output: s.out}
+func (s *stage) starter(out io.Writer, args ...string) proc.Spec {
+	return proc.Spec{Path: filepath.Join(s.dir, "starter"), Args: args, Env: append(s.temporalEnv(), "ATLAS_CMK_EVERY=300ms"), Output: out}
 }
 
-// command runs the command line to its end, and says what was typed.
+// command runs the command line to its end, and says what was typed and what it answered.
 func (s *stage) command(ctx context.Context, args ...string) error {
 	s.out.say("$ starter %s", typed(args))
-	p, err := proc.Start(s.starter(args...))
+	var answer bytes.Buffer
+	p, err := proc.Start(s.starter(&answer, args...))
 	if err != nil {
 		return err
 	}
 	if err := p.Wait(ctx); err != nil {
 		return errors.Join(err, p.Stop())
 	}
+	s.out.say("%s", answer.String())
 	return nil
 }
 
