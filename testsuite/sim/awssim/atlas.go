@@ -158,10 +158,20 @@ func (s *store) used(accessKeyID, service, region string) {
 		l = &lastUse{}
 		s.lastUsed[accessKeyID] = l
 	}
-	if l.scheduled {
-		return
+	l.latest = &use{at: s.world.Now(), service: service, region: region}
+	if !l.underway {
+		s.report(l)
 	}
-	l.scheduled = true
-	u := &use{at: s.world.Now(), service: service, region: region}
-	soon(s.world, s.world.Duration(s.config.Delays.LastUsed, "aws", "lastUsed"), func() { l.shown, l.scheduled = u, false })
+}
+
+// report has the latest use of an access key shown after a while, and what came meanwhile after another.
+func (s *store) report(l *lastUse) {
+	u := l.latest
+	l.underway = true
+	soon(s.world, s.world.Duration(s.config.Delays.LastUsed, "aws", "lastUsed"), func() {
+		l.shown, l.underway = u, false
+		if l.latest != u {
+			s.report(l)
+		}
+	})
 }

@@ -65,10 +65,11 @@ type accessKey struct {
 	created                   time.Time
 }
 
-// lastUse is what GetAccessKeyLastUsed tells (shown), which is less than what happened.
+// lastUse is the latest use of an access key, and what GetAccessKeyLastUsed tells of it by now.
 type lastUse struct {
-	shown     *use
-	scheduled bool
+	latest, shown *use
+	// underway is true while news of a use is on its way to be shown.
+	underway bool
 }
 
 type use struct {
