@@ -74,6 +74,17 @@ func (j *Journal) Entries() []Entry {
 	return out
 }
 
+// Since is a copy of what was recorded after the entry of that number, oldest first.
+func (j *Journal) Since(seq int) []Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []Entry
+	for _, e := range j.entries[min(max(seq, 0), len(j.entries)):] {
+		out = append(out, *e)
+	}
+	return out
+}
+
 // Len is how many requests have been recorded.
 func (j *Journal) Len() int {
 	j.mu.Lock()
@@ -91,7 +102,9 @@ func (j *Journal) Reset() {
 type entryKey struct{}
 
 // With is a context that carries the entry of the request being served.
-func With(ctx context.Context, e *Entry) context.Context { return context.WithValue(ctx, entryKey{}, e) }
+func With(ctx context.Context, e *Entry) context.Context {
+	return context.WithValue(ctx, entryKey{}, e)
+}
 
 // From is the entry of the request being served, or nil.
 func From(ctx context.Context) *Entry {

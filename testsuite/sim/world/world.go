@@ -49,6 +49,7 @@ type World struct {
 	now       time.Time
 	queue     events
 	scheduled uint64
+	happened  uint64
 	ids       map[string]uint64
 	draws     map[string]uint64
 	observers []func()
@@ -97,6 +98,9 @@ func (w *World) At(t time.Time, f func()) (cancel func()) {
 	return func() { e.run = nil }
 }
 
+// Happened counts the events that have been applied, so that an observer knows whether it sees anything new.
+func (w *World) Happened() uint64 { return w.happened }
+
 // Observe has f called whenever the world may have changed: after every event, at the event's time, and after every
 // Do. Between two calls the world has stood still, so what f adds up over time is exact.
 func (w *World) Observe(f func()) { w.observers = append(w.observers, f) }
@@ -120,6 +124,7 @@ func (w *World) settle() {
 		if e.due.After(w.now) {
 			w.now = e.due
 		}
+		w.happened++
 		e.run()
 		w.observed()
 	}
