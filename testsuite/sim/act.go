@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 )
@@ -89,6 +90,11 @@ func (s *Sim) act(act Act) error {
 	default:
 		return s.atlas.Act(act.Act)
 	}
+	key := act.Key
+	if k, err := s.aws.ResolveKey(key, region); err == nil {
+		key = k.ID
+	}
+	s.atlas.Others(key, act.Role[strings.LastIndex(act.Role, "/")+1:], act.AccessKey)
 	if err != nil {
 		return fmt.Errorf("act %s: %w", act.Kind, err)
 	}

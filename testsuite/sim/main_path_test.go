@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
 
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 )
 
@@ -82,6 +83,8 @@ func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) {
 	_, err = access.DeauthorizeProviderAccessRole(ctx, sim.ProjectA, "AWS", role.GetRoleId()).Execute()
 	require.NoError(t, err)
 
+	require.NoError(t, r.Act(sim.Act{Act: atlassim.Act{Kind: atlassim.FinishChange, Project: sim.ProjectA}}))
+	require.Equal(t, []int{atlassim.RuleOff}, broken(t, r), "for the attempt above, which Atlas refused")
 	for _, e := range r.Journal.Entries() {
 		require.NotContains(t, e.Request+e.Response, sim.ClientSecret)
 		require.NotContains(t, e.Response, "eyJ", "a bearer token")

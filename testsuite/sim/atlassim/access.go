@@ -54,6 +54,7 @@ func createAccess(c *call) (any, error) {
 			}
 		}
 	}
+	c.beforeRole(c.project)
 	r := c.newRole(c.project)
 	c.apply(c.project.id + "/" + r.id)
 	c.record(c.project, "CLOUD_PROVIDER_ACCESS_AWS_IAM_ROLE_ADDED", c)
@@ -98,6 +99,7 @@ func authorizeAccess(c *call) (any, error) {
 	if err := c.aws.Assume(trial.identity(c.config.AccountARN)); err != nil {
 		return nil, cannotAssumeRole(body.IamAssumedRoleArn)
 	}
+	c.beforeRoleChange(c.project, r)
 	*r = trial
 	r.authorized = c.world.Now()
 	c.apply("")
@@ -117,6 +119,7 @@ func deauthorizeAccess(c *call) (any, error) {
 		return nil, badRequest("CLOUD_PROVIDER_ACCESS_ROLE_IN_USE",
 			fmt.Sprintf("The specified Cloud Provider Access role (%s) is in use.", r.id), r.id)
 	}
+	c.beforeRoleChange(c.project, r)
 	c.project.roles = slices.DeleteFunc(c.project.roles, func(other *role) bool { return other == r })
 	c.apply("")
 	c.record(c.project, "CLOUD_PROVIDER_ACCESS_AWS_IAM_ROLE_DELETED", c)

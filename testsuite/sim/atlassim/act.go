@@ -49,12 +49,27 @@ const (
 	RestoreNetwork = "restoreNetwork"
 	// Assume changes assumptions.
 	Assume = "assume"
+	// Approve tells the oracle that a person has approved Endpoint, or the one in Region, or all.
+	// RequireApprovals tells it that without that, no cluster may be switched.
+	Approve          = "approve"
+	RequireApprovals = "requireApprovals"
+	// FinishChange tells the oracle that a change of the project has ended, to be judged by what it leaves behind.
+	FinishChange = "finishChange"
 	// CheckKeys has the periodic check of a project happen now.
 	CheckKeys = "checkKeys"
 )
 
 // Act does what others would. It is called from within World.Do.
 func (a *Atlas) Act(act Act) error {
+	switch act.Kind {
+	case Approve, RequireApprovals, FinishChange, Assume:
+	case LoseNetwork, RestoreNetwork:
+		for _, p := range a.projects {
+			a.Others(p.id)
+		}
+	default:
+		a.Others(act.Project, act.Cluster)
+	}
 	switch act.Kind {
 	case Assume:
 		changed, err := a.assume.with(act.Settings)
@@ -81,6 +96,14 @@ func (a *Atlas) Act(act Act) error {
 	switch act.Kind {
 	case RejectEndpoint, RemoveEndpoint, FailEndpoint, HoldEndpoint:
 		return a.actEndpoint(p, act)
+	case Approve:
+		a.approve(p, act)
+	case RequireApprovals:
+		a.approvalsOf(p).required = true
+	case FinishChange:
+		a.oracle.dirty = true
+		a.observe()
+		a.finishChange(p)
 	case StartMaintenance:
 		a.maintain(p)
 	case StopMaintenance:

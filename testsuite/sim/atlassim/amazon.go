@@ -18,6 +18,8 @@ type Amazon interface {
 	CheckKey(id awssim.Identity, action, keyRef, region string, path awssim.Path) error
 	// ResolveKey is the key that a reference means in a region.
 	ResolveKey(keyRef, region string) (awssim.KeyView, error)
+	// State is everything as it was last written.
+	State() awssim.State
 }
 
 // awsRegion is Atlas's US_EAST_1 in AWS's spelling, us-east-1.
@@ -50,13 +52,18 @@ func isAlias(ref string) bool {
 
 // test is whether a node or the control plane could use the key: it describes it, encrypts and decrypts.
 func (a *Atlas) test(id awssim.Identity, key, region string, path awssim.Path) error {
+	return a.try(a.aws.UseKey, id, key, region, path)
+}
+
+// try is test by other means of using the key.
+func (a *Atlas) try(use func(awssim.Identity, string, string, string, awssim.Path) error, id awssim.Identity, key, region string, path awssim.Path) error {
 	if id.AccessKeyID == "" {
 		if err := a.aws.Assume(id); err != nil {
 			return err
 		}
 	}
 	for _, action := range []string{"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"} {
-		if err := a.aws.UseKey(id, action, key, region, path); err != nil {
+		if err := use(id, action, key, region, path); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,7 @@ type Atlas struct {
 	mux        *http.ServeMux
 	sets       []*endpointSet
 	mismatches mismatches
+	oracle     *oracle
 	state
 }
 
@@ -67,11 +68,13 @@ func New(o Options) (*Atlas, error) {
 	a.mux = a.routes()
 	var err error
 	o.World.Do(func() { err = a.ResetInside() })
+	o.World.Observe(a.observe)
 	return a, err
 }
 
 // ResetInside goes back to the configured state. The caller is within World.Do and has emptied the world's queue.
 func (a *Atlas) ResetInside() error {
+	a.oracle = nil // what is made now, is made by nobody
 	a.state = state{
 		assume: DefaultAssumptions(), nonces: map[string]time.Time{}, tokens: map[string]token{},
 		buckets: map[string]*bucket{}, unreachable: map[string]bool{},
@@ -87,6 +90,13 @@ func (a *Atlas) ResetInside() error {
 			return fmt.Errorf("atlassim: project %s: %w", p.Name, err)
 		}
 	}
+	a.oracle = a.newOracle()
+	for _, p := range a.projects {
+		for _, r := range p.roles {
+			a.oracle.foreign[r] = true
+		}
+	}
+	a.observe()
 	return nil
 }
 

@@ -31,6 +31,7 @@ func (c *call) param(name string) string { return c.request.PathValue(name) }
 
 // apply marks that the call has changed the world, about object.
 func (c *call) apply(object string) {
+	c.oracle.dirty = true
 	c.journal.Update(c.entry, func(e *journal.Entry) {
 		e.Applied = true
 		if object != "" {

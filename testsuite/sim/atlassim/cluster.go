@@ -245,6 +245,9 @@ func createCluster(c *call) (any, error) {
 	k.dataGB = 1
 	c.project.clusters = append(c.project.clusters, k)
 	c.arrange(k)
+	if k.provider == providerAWS {
+		c.beforeSwitch(c.project, k)
+	}
 	k.state = creating
 	c.spend(k, c.world.Duration(c.config.Durations.ClusterCreate, "clusterCreate"), nil)
 	c.apply(c.project.id + "/" + k.name)
@@ -272,6 +275,9 @@ func updateCluster(c *call) (any, error) {
 	}
 	if change.Provider != nil && *change.Provider != k.provider {
 		k.provider = *change.Provider
+		if k.provider == providerAWS {
+			c.beforeSwitch(c.project, k)
+		}
 		if c.assume.ProviderShownAtOnce {
 			k.shown = k.provider
 		}

@@ -140,6 +140,9 @@ func (c *call) changeKMS(change kmsChange) error {
 		return err
 	}
 	next.valid = true
+	if old != nil && !old.private && next.private {
+		c.beforePrivate(c.project)
+	}
 	if old != nil && *old == *next {
 		return nil
 	}
@@ -252,6 +255,7 @@ func (c *call) admitPrivateNetworking(k *kms) error {
 // disableKMS ends encryption with the customer's key, if nothing speaks against it.
 func (c *call) disableKMS() error {
 	p := c.project
+	c.beforeOff(p)
 	if p.compliance != nil && p.compliance.encryption {
 		return badRequest("CANNOT_DISABLE_ENCRYPTION_AT_REST_WITH_BACKUP_COMPLIANCE_POLICY",
 			"Encryption at Rest cannot be disabled while a Backup Compliance Policy requires it.")

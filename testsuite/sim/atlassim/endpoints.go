@@ -167,6 +167,7 @@ func createEndpoint(c *call) (any, error) {
 	if region == "" {
 		return nil, missingAttribute("regionName")
 	}
+	c.beforeEndpoint(c.project, region)
 	if c.project.kms == nil {
 		return nil, notEnabled(c.project.id)
 	}
@@ -210,6 +211,7 @@ func deleteEndpoint(c *call) (any, error) {
 			}
 		}
 	}
+	c.beforeEndpointGoes(c.project, e)
 	c.remove(e)
 	c.apply("")
 	return nil, nil

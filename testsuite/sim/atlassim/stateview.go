@@ -69,6 +69,8 @@ type NodeState struct {
 	Up        bool   `json:"up"`
 	// Key says what keeps the node from its key, empty if nothing or if it needs none.
 	Key string `json:"key,omitempty"`
+	// Without is how long it has been without what it takes to use its key, in simulated time.
+	Without Clock `json:"without"`
 }
 
 // State is a copy of the present state. It is called from within World.Do.
@@ -98,8 +100,15 @@ func (a *Atlas) projectState(p *project) ProjectState {
 		cs := ClusterState{Name: c.name, State: c.state, Paused: c.paused, Provider: c.provider, Snapshots: len(c.snapshots), Nodes: []NodeState{}}
 		for _, n := range c.all() {
 			ns := NodeState{ID: n.id, Region: n.region, Kind: n.kind, IP: n.ip, Encrypted: n.encrypted, Up: n.up}
+			if clock := a.oracle.clocks[n]; clock != nil {
+				ns.Without = *clock
+			}
 			if n.encrypted {
-				if err := a.use(n); err != nil {
+				region, key, path, err := a.route(n)
+				if err == nil {
+					err = a.try(a.aws.CheckKey, p.kms.identity(p, a.config.AccountARN), key, region, path)
+				}
+				if err != nil {
 					ns.Key = err.Error()
 				}
 			}
