@@ -59,6 +59,10 @@ func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Cont
 		}
 	}
 	err := steps(ctx)
+	if err != nil && ctx.Err() != nil {
+		// A step that was in flight ends in its own way, with a time-out if its worker died: the change was cancelled.
+		err = ctx.Err()
+	}
 	switch {
 	case err == nil && dryRun:
 		return c.complete(ctx, cmk.PhasePlanned), nil

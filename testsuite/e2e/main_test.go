@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -11,6 +12,10 @@ import (
 var shared *theatre
 
 func TestMain(m *testing.M) {
+	// These tests wait most of the time; by default only as many run at once as there are cores.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	os.Exit(run(m))
 }
 

@@ -196,11 +196,12 @@ func (s *stage) writes() []string {
 	return out
 }
 
-// readable is the state of the world but for its time.
-func (s *stage) readable() sim.State {
+// readable is the state of the world as far as somebody has set it, as JSON: without times and last uses.
+func (s *stage) readable() string {
 	state := s.world.State()
-	state.Atlas.Time = time.Time{}
-	return state
+	text, err := json.MarshalIndent([]any{state.Atlas.Projects, state.AWS.Keys, state.AWS.Aliases, state.AWS.Roles, state.AWS.Policies}, "", " ")
+	require.NoError(s.t, err)
+	return string(text)
 }
 
 // history is the run's, so far.
