@@ -2,6 +2,8 @@
 package fault
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -53,6 +55,26 @@ type Rule struct {
 	Times int `json:"times,omitempty" yaml:"times,omitempty"`
 	// Chance hits a matching request with this probability; 0 means always.
 	Chance float64 `json:"chance,omitempty" yaml:"chance,omitempty"`
+}
+
+// UnmarshalJSON reads a rule whose delay is a text like "2s". Unknown members are errors.
+func (r *Rule) UnmarshalJSON(text []byte) error {
+	type plain Rule
+	rule := struct {
+		*plain
+		Delay string `json:"delay"`
+	}{plain: (*plain)(r)}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&rule); err != nil {
+		return err
+	}
+	if rule.Delay == "" {
+		return nil
+	}
+	delay, err := time.ParseDuration(rule.Delay)
+	r.Delay = delay
+	return err
 }
 
 // Validate says what is wrong with a rule.
