@@ -75,7 +75,7 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) json(t *testing.T) map[string]any {
+func (a answer) json(t testing.TB) map[string]any {
 	t.Helper()
 	var v map[string]any
 	require.NoError(t, json.Unmarshal(a.body, &v), "%s", a.body)
@@ -92,11 +92,16 @@ type script struct {
 func newScript(t *testing.T, r *sim.Running) *script {
 	t.Helper()
 	s := &script{t: t, url: r.AtlasURL}
-	s.bearer = login(t, r, sim.ClientID, sim.ClientSecret)
+	s.bearer = bearerFor(t, r)
 	return s
 }
 
-func login(t *testing.T, r *sim.Running, id, secret string) string {
+func bearerFor(t testing.TB, r *sim.Running) string {
+	t.Helper()
+	return login(t, r, sim.ClientID, sim.ClientSecret)
+}
+
+func login(t testing.TB, r *sim.Running, id, secret string) string {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodPost, r.AtlasURL+"/api/oauth/token", bytes.NewBufferString("grant_type=client_credentials"))
 	require.NoError(t, err)
@@ -107,7 +112,7 @@ func login(t *testing.T, r *sim.Running, id, secret string) string {
 	return a.json(t)["access_token"].(string)
 }
 
-func send(t *testing.T, request *http.Request) answer {
+func send(t testing.TB, request *http.Request) answer {
 	t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)

@@ -3,6 +3,8 @@ package sim_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -283,4 +285,60 @@ func TestResetGoesBackToTheStart(t *testing.T) {
 	s.bearer = newScript(t, r).bearer
 	ready(t, r, clock, s)
 	require.Equal(t, first[0].ID, endpointIn(t, s, "US_EAST_1"), "chance starts over too")
+}
+
+func TestAutoScalingRestartsNodes(t *testing.T) {
+	r, clock, s := protected(t, sim.Options{Seed: 14}, sim.ClusterIreland)
+	do(t, r, atlassim.Act{Kind: atlassim.LoseNetwork, Region: "EU_WEST_1"})
+	do(t, r, atlassim.Act{Kind: atlassim.ScaleCluster, Cluster: sim.ClusterIreland, Size: "M40"})
+	require.Equal(t, "UPDATING", s.do("GET", in("/clusters/ireland"), "").json(t)["stateName"])
+	clock.wind(time.Hour)
+	require.Contains(t, string(s.do("GET", in("/clusters/ireland"), "").body), `"M40"`)
+	require.Zero(t, up(nodesOf(t, r, sim.ClusterIreland)), "none could reach its key when it started")
+}
+
+func TestClustersBeingCreatedAndCompliance(t *testing.T) {
+	config := sim.DefaultConfig()
+	config.Atlas.Projects[0].Compliance = &atlassim.Compliance{Email: "a@example.com", FirstName: "A", LastName: "B", Encryption: true}
+	config.Atlas.Projects[0].Clusters[1].Creating = true
+	r, clock := start(t, sim.Options{World: &config, Seed: 15})
+	s := newScript(t, r)
+	require.Equal(t, "CREATING", s.do("GET", in("/clusters/west"), "").json(t)["stateName"])
+	ready(t, r, clock, s)
+	a := s.do("PATCH", in("/encryptionAtRest"), `{"awsKms":{"enabled":false}}`)
+	require.Equal(t, "CANNOT_DISABLE_ENCRYPTION_AT_REST_WITH_BACKUP_COMPLIANCE_POLICY", a.header.Get("X-Error-Code"))
+	clock.wind(time.Hour)
+	require.Equal(t, "IDLE", s.do("GET", in("/clusters/west"), "").json(t)["stateName"])
+}
+
+// Many clients at once: what the race detector and the world's one lock are for.
+func TestManyClientsAtOnce(t *testing.T) {
+	r, _ := start(t, sim.Options{Seed: 16})
+	s := newScript(t, r)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				for _, path := range []string{"/clusters", "/encryptionAtRest", "/events"} {
+					request, err := http.NewRequest("GET", r.AtlasURL+"/api/atlas/v2"+in(path), nil)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					request.Header.Set("Authorization", "Bearer "+s.bearer)
+					request.Header.Set("Accept", "application/vnd.atlas.2025-03-12+json")
+					response, err := http.DefaultClient.Do(request)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_ = response.Body.Close()
+					if response.StatusCode != 200 {
+						t.Error(response.Status)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }

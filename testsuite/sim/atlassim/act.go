@@ -21,6 +21,8 @@ type Act struct {
 	// Cluster names a cluster, Node one of its nodes by id; without Node all are meant.
 	Cluster string `json:"cluster,omitempty" yaml:"cluster,omitempty"`
 	Node    string `json:"node,omitempty" yaml:"node,omitempty"`
+	// Size is an instance size.
+	Size string `json:"size,omitempty" yaml:"size,omitempty"`
 	// Add is the cluster to add.
 	Add *Cluster `json:"add,omitempty" yaml:"add,omitempty"`
 	// Settings are the assumptions to change.
@@ -38,8 +40,10 @@ const (
 	HoldEndpoint = "holdEndpoint"
 	AddCluster   = "addCluster"
 	// RemoveCluster deletes a cluster at once.
-	RemoveCluster    = "removeCluster"
-	PauseCluster     = "pauseCluster"
+	RemoveCluster = "removeCluster"
+	PauseCluster  = "pauseCluster"
+	// ScaleCluster has a cluster grow or shrink by itself to Size, which restarts its nodes one after another.
+	ScaleCluster     = "scaleCluster"
 	ResumeCluster    = "resumeCluster"
 	RestartNode      = "restartNode"
 	StartMaintenance = "startMaintenance"
@@ -121,7 +125,7 @@ func (a *Atlas) Act(act Act) error {
 			return fmt.Errorf("act %s: %w", act.Kind, err)
 		}
 		a.record(p, "CLUSTER_CREATED", nil)
-	case RemoveCluster, PauseCluster, ResumeCluster, RestartNode:
+	case RemoveCluster, PauseCluster, ResumeCluster, ScaleCluster, RestartNode:
 		return a.actCluster(p, act)
 	default:
 		return fmt.Errorf("act %q is unknown", act.Kind)
@@ -200,6 +204,11 @@ func (a *Atlas) actCluster(p *project, act Act) error {
 		a.pause(c)
 	case ResumeCluster:
 		a.resume(c)
+	case ScaleCluster:
+		if act.Size == "" {
+			return fmt.Errorf("act %s: size is missing", act.Kind)
+		}
+		a.scale(c, act.Size)
 	case RestartNode:
 		found := false
 		for _, n := range c.all() {

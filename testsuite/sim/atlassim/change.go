@@ -123,18 +123,36 @@ func (a *Atlas) maintain(p *project) {
 			continue
 		}
 		a.begin(c)
-		a.maintainNext(c, c.all())
+		a.roll(c, c.all(), func() bool { return p.maintenance })
 	}
 }
 
-func (a *Atlas) maintainNext(c *cluster, left []*node) {
-	if len(left) == 0 || !c.project.maintenance || c.state == deleting {
+// scale gives a cluster's nodes another size, one after another.
+func (a *Atlas) scale(c *cluster, size string) {
+	for _, s := range c.specs {
+		for _, r := range s.Regions {
+			for _, h := range r.kinds() {
+				if h != nil {
+					h.InstanceSize = size
+				}
+			}
+		}
+	}
+	if !c.paused {
+		a.begin(c)
+		a.roll(c, c.nodes, func() bool { return true })
+	}
+}
+
+// roll restarts nodes one after another for as long as it is to go on, and finishes the change.
+func (a *Atlas) roll(c *cluster, left []*node, goOn func() bool) {
+	if len(left) == 0 || !goOn() || c.state == deleting {
 		a.finish(c)
 		return
 	}
 	left[0].up, left[0].starting = false, true
 	a.world.After(a.world.Duration(a.config.Durations.NodeRestart, "nodeRestart"), func() {
 		a.start(left[0])
-		a.maintainNext(c, left[1:])
+		a.roll(c, left[1:], goOn)
 	})
 }
