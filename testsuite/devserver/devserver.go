@@ -170,7 +170,8 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 		select {
 		case <-s.process.Done():
-			return fmt.Errorf("the Temporal server ended before it was ready: %w", s.process.Wait(context.WithoutCancel(ctx)))
+			// Many lines: one that loses a port says so, and then panics at length.
+			return fmt.Errorf("the Temporal server ended before it was ready, with status %d:\n%s", s.process.ExitCode(), s.process.Tail(100))
 		case <-ctx.Done():
 			return fmt.Errorf("the Temporal server is not ready: %w: %w\n%s", ctx.Err(), last, s.process.Tail(20))
 		case <-tick.C:
