@@ -1,6 +1,7 @@
 package awssim_test
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -14,8 +15,8 @@ import (
 // local-kms is honest about the states of single-Region keys, but that it lets keys be enabled and disabled that are
 // pending import.
 func TestTheSameKeyStatesAsLocalKMS(t *testing.T) {
-	local := emulator(t, "local-kms", func(port string) ([]string, []string) {
-		return nil, []string{"PORT=" + port, "KMS_REGION=us-east-1", "KMS_ACCOUNT_ID=" + awssim.CustomerAccount, "KMS_DATA_PATH=" + t.TempDir()}
+	local := emulator(t, "local-kms", regexp.MustCompile(`started on 0\.0\.0\.0:(\d+)`), nil, []string{
+		"PORT=" + freePort(t), "KMS_REGION=us-east-1", "KMS_ACCOUNT_ID=" + awssim.CustomerAccount, "KMS_DATA_PATH=" + t.TempDir(),
 	})
 	b := begin(t, nil)
 	calls := []string{

@@ -2,6 +2,7 @@ package awssim_test
 
 import (
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 	"testing"
@@ -247,7 +248,7 @@ func (p *program) iam() {
 }
 
 func TestTheSameProgramAgainstMoto(t *testing.T) {
-	moto := emulator(t, "moto_server", func(port string) ([]string, []string) { return []string{"-H", "127.0.0.1", "-p", port}, nil })
+	moto := emulator(t, "moto_server", regexp.MustCompile(`Running on http://127\.0\.0\.1:(\d+)`), []string{"-H", "127.0.0.1", "-p", "0"}, nil)
 	b := begin(t, func(c *awssim.Config) {
 		c.Accounts, c.DefaultAccount = []awssim.Account{{ID: motoAccount}}, motoAccount
 	})
