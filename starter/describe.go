@@ -14,7 +14,7 @@ func block(s cmk.Status, workflowID string, now time.Time) []string {
 	out := []string{fmt.Sprintf("%s of project %s: %s, %s", s.Workflow, s.ProjectID, s.Phase, age(s.Started, endOr(s, now)))}
 	var rows [][]string
 	for _, e := range s.Endpoints {
-		rows = append(rows, endpointRow(e, endOr(s, now)))
+		rows = append(rows, endpointRow(e, s, endOr(s, now)))
 	}
 	for _, c := range s.Clusters {
 		rows = append(rows, clusterRow(c, endOr(s, now)))
@@ -43,7 +43,7 @@ func endOr(s cmk.Status, now time.Time) time.Time {
 	return now
 }
 
-func endpointRow(e cmk.EndpointReport, now time.Time) []string {
+func endpointRow(e cmk.EndpointReport, s cmk.Status, now time.Time) []string {
 	status := string(e.Status)
 	if status == "" {
 		status = "not there yet"
@@ -51,10 +51,10 @@ func endpointRow(e cmk.EndpointReport, now time.Time) []string {
 	if e.ErrorMessage != "" {
 		status += " (" + e.ErrorMessage + ")"
 	}
-	return []string{"endpoint", e.Region, status, age(e.Since, now), approvalText(e), e.ID}
+	return []string{"endpoint", e.Region, status, age(e.Since, now), approvalText(e, s.Ended != nil), e.ID}
 }
 
-func approvalText(e cmk.EndpointReport) string {
+func approvalText(e cmk.EndpointReport, ended bool) string {
 	switch e.Approval {
 	case cmk.ApprovalNotNeeded:
 		return "no approval needed"
@@ -69,6 +69,9 @@ func approvalText(e cmk.EndpointReport) string {
 	default:
 		if n := len(e.Votes); n > 0 {
 			return fmt.Sprintf("approval waits, %d given", n)
+		}
+		if ended {
+			return "not approved"
 		}
 		return "approval waits"
 	}

@@ -51,7 +51,7 @@ func happened(before, now cmk.Status, workflowID string) []string {
 		if at >= 0 && sameEndpoint(before.Endpoints[at], e) || e.Status == "" && len(e.Votes) == 0 {
 			continue
 		}
-		row := endpointRow(e, time.Time{})
+		row := endpointRow(e, now, time.Time{})
 		out = append(out, fmt.Sprintf("endpoint %s %s: %s, %s", row[1], e.ID, row[2], row[4]))
 	}
 	for _, c := range now.Clusters {

@@ -29,7 +29,7 @@ func reportText(r cmk.Report) string {
 		write(&b, indent(align(rows)))
 		b.WriteString("\n")
 	} else {
-		b.WriteString("Nothing was written.\n")
+		b.WriteString("Nothing was written.\n\n")
 	}
 	if len(r.Keep) > 0 {
 		b.WriteString("To be kept\n")
@@ -44,7 +44,7 @@ func reportText(r cmk.Report) string {
 	end := endOr(r.Status, time.Now())
 	var rows [][]string
 	for _, e := range r.Endpoints {
-		rows = append(rows, endpointRow(e, end))
+		rows = append(rows, endpointRow(e, r.Status, end))
 	}
 	for _, c := range r.Clusters {
 		rows = append(rows, clusterRow(c, end))

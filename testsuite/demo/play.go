@@ -54,7 +54,7 @@ func play(ctx context.Context, s *stage, o options) error {
 	case <-enable.Done():
 	}
 	stop()
-	<-watched
+	_ = <-watched // that it was told to stop
 	s.out.settle()
 	if err := enable.Wait(ctx); err != nil {
 		return fmt.Errorf("the change did not complete, exit code %d", enable.ExitCode())
