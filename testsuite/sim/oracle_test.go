@@ -87,6 +87,24 @@ func TestRule1TheKeyIsSacred(t *testing.T) {
 		clock.wind(10 * time.Minute)
 		require.Contains(t, fmt.Sprint(r.Violations()), "the snapshot")
 	})
+	t.Run("a former key is needed until all is wrapped with another", func(t *testing.T) {
+		r, clock, s := protected(t, sim.Options{Seed: 36}, sim.ClusterEast)
+		kmsCall(t, r, "us-east-1", "CreateKey", `{"MultiRegion":true}`)
+		var other string
+		for _, k := range r.State().AWS.Keys {
+			if k.MultiRegion && !strings.Contains(k.ARN, awssim.MultiRegionKeyID) {
+				other = k.ARN
+			}
+		}
+		clock.wind(time.Minute)
+		role := s.do("GET", in("/encryptionAtRest"), "").json(t)["awsKms"].(map[string]any)["roleId"].(string)
+		a := s.do("PATCH", in("/encryptionAtRest"), kmsBlock(role, other, true))
+		require.Equal(t, 200, a.status, "%s", a.body)
+		require.Equal(t, "UPDATING", s.do("GET", in("/clusters/east"), "").json(t)["stateName"])
+		kmsCall(t, r, "us-east-1", "DisableKey", key)
+		clock.wind(10 * time.Second)
+		require.Contains(t, fmt.Sprint(r.Violations()), "not yet wrapped")
+	})
 	t.Run("others may do as they like", func(t *testing.T) {
 		r, clock, _ := protected(t, sim.Options{Seed: 30}, sim.ClusterWest)
 		require.NoError(t, r.Act(sim.Act{Act: atlassim.Act{Kind: sim.DisableKey, Region: "US_WEST_2"}, Key: awssim.MultiRegionKeyAlias}))

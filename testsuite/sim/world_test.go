@@ -342,3 +342,24 @@ func TestManyClientsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestFlexClustersAreOfAnotherAPI(t *testing.T) {
+	r, _ := start(t, sim.Options{})
+	s := newScript(t, r)
+	do(t, r, atlassim.Act{Kind: atlassim.AddCluster, Add: &atlassim.Cluster{Name: "bendy", Flex: true, Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}}})
+	require.Equal(t, "CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API", s.do("GET", in("/clusters/bendy"), "").header.Get("X-Error-Code"))
+	require.NotContains(t, string(s.do("GET", in("/clusters"), "").body), "bendy")
+}
+
+func TestProjectsCloseOnlyWhenEmpty(t *testing.T) {
+	r, _ := start(t, sim.Options{})
+	s := newScript(t, r)
+	a := s.do("DELETE", in(""), "")
+	require.Equal(t, 409, a.status)
+	require.Equal(t, "CANNOT_CLOSE_GROUP_ACTIVE_ATLAS_CLUSTERS", a.header.Get("X-Error-Code"))
+	for _, name := range []string{"east", "west", "ireland", "global"} {
+		do(t, r, atlassim.Act{Kind: atlassim.RemoveCluster, Cluster: name})
+	}
+	require.Equal(t, 204, s.do("DELETE", in(""), "").status)
+	require.Equal(t, 404, s.do("GET", in(""), "").status)
+}

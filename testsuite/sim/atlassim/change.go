@@ -82,13 +82,24 @@ func (a *Atlas) resyncEnd(c *cluster, n *node) {
 	a.resyncNext(c)
 }
 
-// rewrap has every cluster that uses the project's key wrap its master keys with the one now configured.
-func (a *Atlas) rewrap(p *project) {
+// rewrap has every cluster that uses the project's key wrap its master keys with the one now configured: paused ones
+// when they are resumed. Until then they need the former key.
+func (a *Atlas) rewrap(p *project, former *kms) {
 	for _, c := range p.clusters {
-		if c.encryptedAny() && !c.paused {
-			a.spend(c, a.world.Duration(a.config.Durations.Rewrap, "rewrap"), nil)
+		if !c.encryptedAny() {
+			continue
+		}
+		if c.former == nil {
+			c.former = former
+		}
+		if !c.paused {
+			a.rewrapCluster(c)
 		}
 	}
+}
+
+func (a *Atlas) rewrapCluster(c *cluster) {
+	a.spend(c, a.world.Duration(a.config.Durations.Rewrap, "rewrap"), func() { c.former = nil })
 }
 
 // pause stops a cluster's nodes; resume starts them, for which encrypted ones need their key.
@@ -111,6 +122,9 @@ func (a *Atlas) resume(c *cluster) {
 	a.spend(c, a.world.Duration(a.config.Durations.ClusterChange, "resume"), func() {
 		for _, n := range c.all() {
 			a.start(n)
+		}
+		if c.former != nil {
+			a.rewrapCluster(c)
 		}
 	})
 }

@@ -59,7 +59,7 @@ func (a *Atlas) addCluster(p *project, cfg Cluster) error {
 	c.doc["backupEnabled"] = cfg.Backup || cfg.PointInTime || len(cfg.Snapshots) > 0
 	c.doc["pitEnabled"] = cfg.PointInTime
 	c.doc["terminationProtectionEnabled"] = cfg.TerminationProtection
-	c.paused = cfg.Paused
+	c.paused, c.flex = cfg.Paused, cfg.Flex
 	if cfg.Provider != "" {
 		c.provider, c.shown = cfg.Provider, cfg.Provider
 	}
@@ -99,6 +99,9 @@ func (a *Atlas) newCluster(p *project, name string) *cluster {
 func (c *call) cluster() (*cluster, error) {
 	name := c.param("clusterName")
 	if found := c.project.cluster(name); found != nil {
+		if found.flex {
+			return nil, badRequest("CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API", "Flex cluster "+name+" cannot be used in the cluster API.", name)
+		}
 		return found, nil
 	}
 	return nil, clusterNotFound(name, c.project.id)
@@ -124,7 +127,10 @@ func (c *call) clusterView(k *cluster) any {
 	return view
 }
 
-func listClusters(c *call) (any, error) { return page(c, c.project.clusters, c.clusterView) }
+func listClusters(c *call) (any, error) {
+	dedicated := slices.DeleteFunc(slices.Clone(c.project.clusters), func(k *cluster) bool { return k.flex })
+	return page(c, dedicated, c.clusterView)
+}
 
 func getCluster(c *call) (any, error) {
 	k, err := c.cluster()

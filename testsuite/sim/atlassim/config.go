@@ -115,6 +115,8 @@ type Cluster struct {
 	Snapshots             []Snapshot   `yaml:"snapshots,omitempty" json:"snapshots,omitempty"`
 	// Creating starts the cluster in the state CREATING, as one just ordered.
 	Creating bool `yaml:"creating,omitempty" json:"creating,omitempty"`
+	// Flex makes it a Flex cluster, which the API for clusters refuses to know.
+	Flex bool `yaml:"flex,omitempty" json:"flex,omitempty"`
 }
 
 // Region is where a cluster has nodes, in Atlas's spelling.

@@ -152,7 +152,7 @@ func (c *call) changeKMS(change kmsChange) error {
 	c.record(c.project, "ENCRYPTION_AT_REST_CONFIGURATION_VALIDATION_SUCCEEDED", nil)
 	if rotates {
 		c.record(c.project, "ENCRYPTION_AT_REST_KEY_ROTATION_STARTED", nil)
-		c.rewrap(c.project)
+		c.rewrap(c.project, old)
 	}
 	return nil
 }

@@ -67,6 +67,7 @@ func operations() []operation {
 	ops := []operation{
 		read("listGroups", apiRoot+"/groups", v2023, "", setInspection, listGroups),
 		read("getGroup", inGroup, v2023, reader, setGroups, getGroup),
+		write("deleteGroup", del, inGroup, v2023, 204, owner, setGroups, deleteGroup),
 
 		read("listGroupCloudProviderAccess", access, v2023, reader, setAccess, listAccess),
 		write("createGroupCloudProviderAccess", post, access, v2023, 200, owner, setAccess, createAccess),

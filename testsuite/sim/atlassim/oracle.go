@@ -64,7 +64,7 @@ type oracle struct {
 	violations []Violation
 	told       map[string]bool
 	clocks     map[*node]*Clock
-	lacks      map[any]lack // of nodes and snapshots
+	lacks      map[any]lack // of nodes, of snapshots, and of clusters that still need a former key
 	last       time.Time
 	happened   uint64
 	dirty      bool
@@ -141,10 +141,14 @@ func (a *Atlas) judgeNeeds() {
 			a.need(p, n, p.kms, a.lackOf(n, seen), fmt.Sprintf("the %s node %s of cluster %s in %s", n.kind, n.id, n.cluster.name, n.region))
 		}
 		for _, c := range p.clusters {
+			if c.former != nil {
+				present[c] = true
+				a.need(p, c, c.former, a.lackOfFormer(p, c.former, seen), fmt.Sprintf("cluster %s, not yet wrapped with another key,", c.name))
+			}
 			for _, s := range c.snapshots {
 				if s.kms != nil {
 					present[s] = true
-					a.need(p, s, s.kms, a.lackOfSnapshot(p, s, seen), fmt.Sprintf("the snapshot %s of cluster %s", s.id, c.name))
+					a.need(p, s, s.kms, a.lackOfFormer(p, s.kms, seen), fmt.Sprintf("the snapshot %s of cluster %s", s.id, c.name))
 				}
 			}
 		}
@@ -205,9 +209,10 @@ func (a *Atlas) lackOf(n *node, seen map[string]lack) lack {
 	return a.lackOfUse(p.kms.identity(p, a.config.AccountARN), key, region, path, seen)
 }
 
-func (a *Atlas) lackOfSnapshot(p *project, s *snapshot, seen map[string]lack) lack {
-	region := awsRegion(s.kms.region)
-	return a.lackOfUse(s.kms.identity(p, a.config.AccountARN), a.keyIn(s.kms.key, region), region, awssim.Path{SourceIP: a.controlPlaneIP()}, seen)
+// lackOfFormer is what keeps the control plane from the key of a former configuration, as a restore needs it.
+func (a *Atlas) lackOfFormer(p *project, k *kms, seen map[string]lack) lack {
+	region := awsRegion(k.region)
+	return a.lackOfUse(k.identity(p, a.config.AccountARN), a.keyIn(k.key, region), region, awssim.Path{SourceIP: a.controlPlaneIP()}, seen)
 }
 
 func (a *Atlas) lackOfUse(id awssim.Identity, key, region string, path awssim.Path, seen map[string]lack) lack {

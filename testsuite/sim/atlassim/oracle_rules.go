@@ -32,8 +32,7 @@ func (a *Atlas) beforeRole(p *project) {
 	}
 }
 
-// beforeRoleChange judges that a role is authorized or deauthorized: somebody else's pending one is not touched,
-// unless the client's own trust policy carries its external id, which the change of an authorized one shows.
+// beforeRoleChange judges that a role is authorized or deauthorized: somebody else's pending one is not touched.
 func (a *Atlas) beforeRoleChange(p *project, r *role) {
 	if a.oracle.foreign[r] && r.arn == "" {
 		a.violate(RuleOthers, p, "the pending cloud provider access role "+r.id+" of somebody else is used")

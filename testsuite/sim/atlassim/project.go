@@ -3,6 +3,7 @@ package atlassim
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 )
 
@@ -75,6 +76,17 @@ func listGroups(c *call) (any, error) {
 }
 
 func getGroup(c *call) (any, error) { return c.group(c.project), nil }
+
+func deleteGroup(c *call) (any, error) {
+	if len(c.project.clusters) > 0 {
+		return nil, refusal(http.StatusConflict, "CANNOT_CLOSE_GROUP_ACTIVE_ATLAS_CLUSTERS",
+			"There are active clusters in this project. Terminate all clusters before closing it.", c.project.id)
+	}
+	c.configure(c.project, nil)
+	c.projects = slices.DeleteFunc(c.projects, func(other *project) bool { return other == c.project })
+	c.apply("")
+	return nil, nil
+}
 
 func (c *call) group(p *project) any {
 	tags := []any{}

@@ -110,6 +110,10 @@ type cluster struct {
 	dataGB          float64
 	nodes           []*node
 	search          *searchDeployment
+	// former is the key that the master keys are still wrapped with while, or until, they are wrapped with another.
+	former *kms
+	// flex clusters are of another API, which is all that is known of them here.
+	flex bool
 	// work are the changes under way; the cluster is IDLE again when none is left.
 	work        int
 	resyncing   bool
