@@ -1,0 +1,316 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/cmk/client"
+)
+
+const (
+	project = "64b7f0c2a1b2c3d4e5f60718"
+	key     = "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+)
+
+// fake is a Temporal that answers as it is told.
+type fake struct {
+	request    *cmk.EnableRequest
+	options    client.StartOptions
+	startError error
+
+	sent, signalled string
+	payload         any
+	sendError       error
+
+	status      *cmk.Status
+	statusError error
+
+	shown     []cmk.Status
+	silences  []error
+	report    *cmk.Report
+	waitError error
+	// hang keeps Wait waiting until its context ends.
+	hang    bool
+	workers int
+}
+
+func (f *fake) Enable(_ context.Context, r cmk.EnableRequest, o client.StartOptions) (client.Run, error) {
+	f.request, f.options = &r, o
+	return client.Run{WorkflowID: cmk.WorkflowID(r.ProjectID), RunID: "run-1"}, f.startError
+}
+
+func (f *fake) Send(_ context.Context, workflowID, name string, payload any) (*cmk.Status, error) {
+	f.sent, f.payload = workflowID+" "+name, payload
+	return f.status, f.sendError
+}
+
+func (f *fake) Signal(_ context.Context, workflowID, name string, payload any) error {
+	f.signalled, f.payload = workflowID+" "+name, payload
+	return nil
+}
+
+func (f *fake) Status(context.Context, string) (*cmk.Status, error) { return f.status, f.statusError }
+
+func (f *fake) Wait(ctx context.Context, _ client.Run, w client.Watch) (*cmk.Report, error) {
+	for _, s := range f.shown {
+		w.Status(s)
+	}
+	for _, err := range f.silences {
+		w.Silent(err)
+	}
+	if f.hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return f.report, f.waitError
+}
+
+func (f *fake) Workers(context.Context) (int, error) { return f.workers, nil }
+
+// started is what a command line did.
+type started struct {
+	code        int
+	out, errors string
+}
+
+func startWith(t *testing.T, f *fake, in string, args ...string) started {
+	t.Helper()
+	return startIn(t.Context(), f, in, args...)
+}
+
+func startIn(ctx context.Context, f *fake, in string, args ...string) started {
+	var out, errs bytes.Buffer
+	a := &app{
+		out: &out, errors: &errs, in: strings.NewReader(in), env: func(string) string { return "" },
+		dial: func(context.Context, connection) (changes, func(), error) { return f, func() {}, nil },
+	}
+	code := a.run(ctx, args)
+	return started{code, out.String(), errs.String()}
+}
+
+func TestEnableTakesFlagsOverTheFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "request.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("projectId: \""+project+"\"\nkey: "+key+"\nclusters: [payments]\nparallel: 2\napproval:\n  mode: create\n"), 0o600))
+	f := &fake{workers: 1}
+	got := startWith(t, f, "", "enable", "-f", file, "--parallel", "3", "--approvers", "2", "--regions", "eu-west-1,us-east-1",
+		"--deadline-endpoint", "2h", "--plan-approval", "--requester", "dana")
+	require.Equal(t, exitDone, got.code, got.errors)
+	require.Equal(t, 3, f.request.Parallel)
+	require.Equal(t, cmk.ApprovalPolicy{Mode: cmk.ApproveCreate, Approvers: 2}, f.request.Approval)
+	require.Equal(t, []string{"payments"}, f.request.Clusters.Names)
+	require.Equal(t, []string{"EU_WEST_1", "US_EAST_1"}, f.request.Regions)
+	require.Equal(t, cmk.Duration(2*time.Hour), f.request.Deadlines.Endpoint)
+	require.True(t, f.request.PlanApproval)
+	require.Equal(t, "dana", f.request.Requester)
+	require.False(t, f.request.DryRun)
+	require.Contains(t, got.out, "workflow cmk-"+project+", run run-1")
+	require.NotContains(t, got.out, "warning")
+}
+
+func TestEnableReadsJSONAndStandardInput(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	got := startWith(t, f, `{"projectId": "`+project+`", "key": "`+key+`", "clusters": "none"}`, "enable", "-f", "-", "-o", "json")
+	require.Equal(t, exitDone, got.code, got.errors)
+	require.True(t, f.request.Clusters.None)
+	require.NotEmpty(t, f.request.Requester, "whoever runs the command asks")
+	var run client.Run
+	require.NoError(t, json.Unmarshal([]byte(got.out), &run), "stdout is JSON alone")
+	require.Equal(t, "run-1", run.RunID)
+	require.Contains(t, got.errors, "no worker polls the task queue")
+}
+
+func TestEveryFieldOfARequestHasAFlag(t *testing.T) {
+	t.Parallel()
+	text, err := json.Marshal(cmk.EnableRequest{
+		ProjectID: "x", Key: "x", KeyRegion: "x", Role: cmk.RoleRequest{Mode: "x", Name: "x", PermissionsBoundary: "x"}, Regions: []string{"x"},
+		Clusters: cmk.ClusterSelection{None: true}, Parallel: 1, Approval: cmk.ApprovalPolicy{Mode: "x", Approvers: 1}, PlanApproval: true, OnFailure: "x",
+		Deadlines: cmk.Deadlines{Propagation: 1, Endpoint: 1, Cluster: 1, Approval: 1, Verification: 1}, Requester: "x",
+	})
+	require.NoError(t, err)
+	var document map[string]any
+	require.NoError(t, json.Unmarshal(text, &document))
+	var paths []string
+	for _, f := range enableFields() {
+		paths = append(paths, f.path)
+	}
+	require.ElementsMatch(t, leaves("", document), paths)
+}
+
+func leaves(prefix string, document map[string]any) []string {
+	var out []string
+	for name, value := range document {
+		if inner, ok := value.(map[string]any); ok {
+			out = append(out, leaves(prefix+name+".", inner)...)
+			continue
+		}
+		out = append(out, prefix+name)
+	}
+	return out
+}
+
+func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "broken.json")
+	require.NoError(t, os.WriteFile(broken, []byte(`{"projectId": `), 0o600))
+	unknown := filepath.Join(dir, "unknown.yaml")
+	require.NoError(t, os.WriteFile(unknown, []byte("projectId: \""+project+"\"\nkeys: x\n"), 0o600))
+	empty := filepath.Join(dir, "empty.yaml")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no such command":      {[]string{"disable"}, "unknown command"},
+		"no such flag":         {[]string{"enable", "--secret", "x"}, "unknown flag"},
+		"an argument too many": {[]string{"enable", "x"}, "unknown command"},
+		"no target":            {[]string{"status"}, "accepts 1 arg"},
+		"nobody decides":       {[]string{"approve", project}, `"by" not set`},
+		"two things at once":   {[]string{"approve", project, "--by", "a", "--plan", "x", "--region", "y"}, "none of the others can be"},
+		"an unknown output":    {[]string{"status", project, "-o", "xml"}, "text or json"},
+		"nothing asked for":    {[]string{"enable"}, "projectId: is missing"},
+		"a wrong project":      {[]string{"enable", "--project-id", "x", "--key", key}, `projectId "x"`},
+		"a broken file":        {[]string{"enable", "-f", broken}, "holds no request"},
+		"an unknown field":     {[]string{"enable", "-f", unknown}, `"keys"`},
+		"an empty file":        {[]string{"enable", "-f", empty}, "is empty"},
+		"no file":              {[]string{"enable", "-f", filepath.Join(dir, "none")}, "no such file"},
+		"a wrong duration":     {[]string{"enable", "--project-id", project, "--key", key, "--deadline-cluster", "soon"}, `"soon" is not a duration`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{}
+			got := startWith(t, f, "", test.args...)
+			require.Equal(t, exitInvalid, got.code, got.errors)
+			require.Contains(t, got.errors, test.want)
+			require.Equal(t, 1, strings.Count(got.errors, "\n"), got.errors)
+			require.Nil(t, f.request)
+			require.Empty(t, f.sent+f.signalled)
+		})
+	}
+}
+
+func TestExitCodesSayHowAChangeEnded(t *testing.T) {
+	t.Parallel()
+	failed := func(errorType string, phase cmk.Phase) error {
+		return &client.FailedError{Type: errorType, Message: "why", Report: &cmk.Report{Status: cmk.Status{Phase: phase}}}
+	}
+	for name, test := range map[string]struct {
+		err  error
+		want int
+	}{
+		"refused by preflight":   {failed(cmk.ErrPreflightFailed, cmk.PhaseRefused), exitRefused},
+		"refused by Atlas":       {failed("GROUP_NOT_FOUND", cmk.PhaseRefused), exitRefused},
+		"busy":                   {&client.BusyError{Message: "held"}, exitRefused},
+		"taken back":             {failed("CANNOT_ASSUME_ROLE", cmk.PhaseCompensated), exitFailed},
+		"not verified":           {failed(cmk.ErrNotVerified, cmk.PhaseStopped), exitFailed},
+		"rejected":               {failed(cmk.ErrRejected, cmk.PhaseCompensated), exitEnded},
+		"the plan was rejected":  {failed(cmk.ErrRejected, cmk.PhaseRefused), exitEnded},
+		"expired":                {failed(cmk.ErrExpired, cmk.PhaseCompensated), exitEnded},
+		"aborted":                {failed(cmk.ErrAborted, cmk.PhaseStopped), exitEnded},
+		"cancelled":              {failed(client.Canceled, cmk.PhaseCompensated), exitEnded},
+		"terminated":             {&client.FailedError{Type: client.Terminated}, exitEnded},
+		"invalid for the worker": {&client.FailedError{Type: cmk.ErrInvalidRequest}, exitInvalid},
+		"unknown":                {&client.NotFoundError{WorkflowID: "x"}, exitUnknown},
+		"unavailable":            {serviceerror.NewUnavailable("gone"), exitUnreachable},
+		"not let in":             {serviceerror.NewPermissionDenied("no", ""), exitUnreachable},
+		"anything else":          {errors.New("odd\nthing"), exitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := startWith(t, &fake{waitError: test.err, workers: 1}, "", "status", project, "--watch")
+			require.Equal(t, test.want, got.code)
+			require.Equal(t, 1, strings.Count(got.errors, "\n"), got.errors)
+			require.NotContains(t, got.errors, "goroutine")
+		})
+	}
+}
+
+func TestUnreachableTemporal(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	var errs bytes.Buffer
+	a := &app{out: &bytes.Buffer{}, errors: &errs, env: func(string) string { return "" }, dial: dial}
+	code := a.run(t.Context(), []string{"status", project, "--address", "127.0.0.1:1"})
+	require.Equal(t, exitUnreachable, code)
+	require.Less(t, time.Since(began), 2*dialTimeout)
+	require.Contains(t, errs.String(), "cannot reach Temporal at 127.0.0.1:1")
+	require.Equal(t, 1, strings.Count(errs.String(), "\n"))
+}
+
+func TestWaitingStopsAtItsTimeoutOrOnInterrupt(t *testing.T) {
+	t.Parallel()
+	got := startWith(t, &fake{hang: true, workers: 1}, "", "status", project, "--watch", "--timeout", "10ms")
+	require.Equal(t, exitRunning, got.code)
+	require.Contains(t, got.errors, "goes on")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got = startIn(ctx, &fake{hang: true, workers: 1}, "", "status", project, "--watch")
+	require.Equal(t, exitInterrupted, got.code)
+	require.Contains(t, got.errors, "goes on")
+}
+
+func TestDecisions(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		args    []string
+		sent    string
+		payload any
+	}{
+		"the plan":      {[]string{"approve", project, "--by", "alex", "--reason", "fine"}, cmk.SignalApprove, cmk.Decision{By: "alex", Reason: "fine"}},
+		"another plan":  {[]string{"reject", project, "--by", "alex", "--plan", "1f2e"}, cmk.SignalReject, cmk.Decision{By: "alex", Plan: "1f2e"}},
+		"an endpoint":   {[]string{"approve", project, "--by", "alex", "--endpoint", "e1"}, cmk.SignalApproveEndpoint, cmk.Decision{By: "alex", Endpoint: "e1"}},
+		"a region":      {[]string{"reject", project, "--by", "alex", "--region", "eu-west-1"}, cmk.SignalRejectEndpoint, cmk.Decision{By: "alex", Region: "eu-west-1"}},
+		"a retry":       {[]string{"retry", project, "--by", "alex"}, cmk.SignalRetry, cmk.Resolution{By: "alex"}},
+		"a skip":        {[]string{"skip", project, "--by", "alex", "--step", "cluster a"}, cmk.SignalSkip, cmk.Resolution{By: "alex", Step: "cluster a"}},
+		"an abort":      {[]string{"abort", project, "--by", "alex"}, cmk.SignalAbort, cmk.Resolution{By: "alex"}},
+		"a workflow id": {[]string{"abort", "cmk-" + project, "--by", "alex"}, cmk.SignalAbort, cmk.Resolution{By: "alex"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{status: &cmk.Status{Phase: cmk.PhaseEndpoints}}
+			got := startWith(t, f, "", test.args...)
+			require.Equal(t, exitDone, got.code, got.errors)
+			require.Equal(t, cmk.WorkflowID(project)+" "+test.sent, f.sent)
+			require.Equal(t, test.payload, f.payload)
+			require.Empty(t, f.signalled)
+
+			f = &fake{}
+			got = startWith(t, f, "", append(test.args, "--signal")...)
+			require.Equal(t, exitDone, got.code, got.errors)
+			require.Equal(t, cmk.WorkflowID(project)+" "+test.sent, f.signalled)
+			require.Empty(t, f.sent)
+		})
+	}
+}
+
+func TestADecisionThatNobodyAnswersIsNotLost(t *testing.T) {
+	t.Parallel()
+	f := &fake{sendError: &client.NoAnswerError{}}
+	got := startWith(t, f, "", "approve", project, "--by", "alex", "--region", "all")
+	require.Equal(t, exitDone, got.code, got.errors)
+	require.Equal(t, cmk.WorkflowID(project)+" "+cmk.SignalApproveEndpoint, f.signalled)
+	require.Contains(t, got.out, "no worker answers")
+}
+
+func TestADecisionThatIsRefusedSaysWhy(t *testing.T) {
+	t.Parallel()
+	f := &fake{sendError: &client.RefusedError{Code: cmk.RefusedRequester, Why: "who asked for a change cannot approve it"}}
+	got := startWith(t, f, "", "approve", project, "--by", "dana")
+	require.Equal(t, exitRefused, got.code)
+	require.Equal(t, "starter: not taken: who asked for a change cannot approve it (REQUESTER)\n", got.errors)
+	require.Empty(t, f.signalled)
+}
