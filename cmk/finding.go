@@ -70,6 +70,13 @@ const (
 	FindingBackupCompliance    FindingCode = "BACKUP_COMPLIANCE"
 	FindingNoRegions           FindingCode = "NO_REGIONS"
 	FindingNoCancelledClusters FindingCode = "NO_CLUSTERS"
+	FindingSnapshotsNeedRole   FindingCode = "SNAPSHOTS_NEED_ROLE"
+	FindingPublicPathClosed    FindingCode = "PUBLIC_PATH_CLOSED"
+	FindingPublicExposure      FindingCode = "PUBLIC_EXPOSURE"
+	FindingSearchNodes         FindingCode = "SEARCH_NODES"
+	FindingMaintenanceDue      FindingCode = "MAINTENANCE_DUE"
+	FindingEndpointMissing     FindingCode = "ENDPOINT_MISSING"
+	FindingEndpointInUse       FindingCode = "ENDPOINT_IN_USE"
 )
 
 // Step is one thing that a plan will do, or finds done.

@@ -11,6 +11,13 @@ const (
 	// EnableWithPrivateEndpoints turns on encryption at rest with a customer-managed key, reached over private
 	// endpoints, for a project and its clusters.
 	EnableWithPrivateEndpoints = "EnableWithPrivateEndpoints"
+	// SafeDisableCMK takes a project and its clusters off the customer-managed key, in an order that keeps every node in
+	// reach of its key for as long as it needs it.
+	SafeDisableCMK = "SafeDisableCMK"
+	// DisablePrivateNetworking deletes the private endpoints and stops requiring private networking; the key stays.
+	DisablePrivateNetworking = "DisablePrivateNetworking"
+	// RemovePrivateEndpoints deletes private endpoints that no cluster needs.
+	RemovePrivateEndpoints = "RemovePrivateEndpoints"
 	// LeaseWorkflow is the lease that every change of a project holds while it may write. It is started by changes
 	// alone, never by hand.
 	LeaseWorkflow = "Lease"
@@ -38,6 +45,12 @@ const (
 	SignalRetry           = "retry"
 	SignalSkip            = "skip"
 	SignalAbort           = "abort"
+	// SignalIAMReady says that the IAM role has been prepared by hand (role.mode "readOnly").
+	SignalIAMReady = "iam-ready"
+	// SignalRestore and SignalStop end a way out before its point of no return: everything is put back, or left in a state
+	// that the report names.
+	SignalRestore = "restore"
+	SignalStop    = "stop"
 )
 
 // Search attributes, all of type Keyword.
@@ -65,6 +78,11 @@ const (
 	PhaseEndpoints    Phase = "endpoints"
 	PhaseClusters     Phase = "clusters"
 	PhaseVerification Phase = "verification"
+	// Those of the ways out, besides: waiting until a window can be entered, the window, and the last steps.
+	PhaseReadiness    Phase = "readiness"
+	PhaseWindow       Phase = "window"
+	PhaseSearchNodes  Phase = "search-nodes"
+	PhaseProject      Phase = "project"
 	PhaseCompensation Phase = "compensation"
 	// PhaseDone: the change is complete and verified. PhasePlanned: a dry run returned its plan.
 	PhaseDone    Phase = "done"
@@ -87,6 +105,10 @@ const (
 	AwaitingEndpoint         Awaiting = "endpoint"
 	AwaitingCluster          Awaiting = "cluster"
 	AwaitingDecision         Awaiting = "decision"
+	AwaitingCalm             Awaiting = "calm"
+	AwaitingIAM              Awaiting = "iam"
+	AwaitingReadiness        Awaiting = "readiness"
+	AwaitingSearchNodes      Awaiting = "search-nodes"
 )
 
 // Providers of encryption at rest, as Atlas reports them of a cluster.

@@ -16,7 +16,13 @@ type Status struct {
 	Findings  []Finding        `json:"findings,omitempty"`
 	Endpoints []EndpointReport `json:"endpoints,omitempty"`
 	Clusters  []ClusterReport  `json:"clusters,omitempty"`
-	Writes    []Write          `json:"writes,omitempty"`
+	// State is told by the ways out: where the project stands. Windows are the times in which clusters had, or may have
+	// had, no path to their key.
+	State   ProjectState `json:"state,omitempty"`
+	Windows []Window     `json:"windows,omitempty"`
+	Writes  []Write      `json:"writes,omitempty"`
+	// Documents are policies for somebody else to put in place.
+	Documents []Document `json:"documents,omitempty"`
 	// Approvals are the votes on the plan; those on endpoints stand with them.
 	Approvals []Vote `json:"approvals,omitempty"`
 	// Refusals are the last decisions that were not taken, at most 50.
@@ -60,6 +66,12 @@ type ClusterReport struct {
 	Skipped  bool      `json:"skipped,omitempty"`
 }
 
+// Document is a policy document, and where it belongs.
+type Document struct {
+	Place string `json:"place"`
+	Text  string `json:"text"`
+}
+
 // Write is one change that was made in Atlas or AWS.
 type Write struct {
 	At        time.Time `json:"at"`
@@ -86,6 +98,11 @@ type Report struct {
 	Final *FinalState `json:"final,omitempty"`
 	// Keep lists what must be kept for as long as anything still needs it.
 	Keep []string `json:"keep,omitempty"`
+	// KeepUntil is when the last snapshot that is known to need the key and its role expires: keep them until then at
+	// least, since snapshots of deleted clusters are not listed.
+	KeepUntil time.Time `json:"keepUntil,omitzero"`
+	// WayBack is what would bring the project back, of a way out that has written something.
+	WayBack *WayBack `json:"wayBack,omitempty"`
 }
 
 // FinalState is what the verification saw.
