@@ -121,6 +121,8 @@ type RemoveEndpointsInput struct {
 	Only []string `json:"only,omitempty"`
 	// Failed restricts the deletion to endpoints that have failed.
 	Failed bool `json:"failed,omitempty"`
+	// Window says that the change has opened a window, and closes it this way: a path in use may go.
+	Window bool `json:"window,omitempty"`
 }
 
 // RemoveEndpoints deletes the endpoints of the regions that are meant, and is done when none of them is listed any
@@ -141,8 +143,10 @@ func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) er
 	if len(meant) == 0 {
 		return nil
 	}
-	if err := a.outOfUse(ctx, in.ProjectID, meant); err != nil {
-		return err
+	if !in.Window {
+		if err := a.outOfUse(ctx, in.ProjectID, meant); err != nil {
+			return err
+		}
 	}
 	for _, e := range meant {
 		if e.Status == cmk.EndpointDeleting {

@@ -44,23 +44,14 @@ func (e *enable) steps(ctx workflow.Context) error {
 	if err := e.preflight(ctx); err != nil || e.request.DryRun {
 		return err
 	}
-	for _, step := range []func(workflow.Context) error{
+	return inTurn(ctx,
 		e.approvePlan,
 		e.grantAccess,
 		e.enableEncryption,
-		e.requirePrivateNetworking,
-		e.createEndpoints,
+		e.goPrivate,
 		e.encryptClusters,
 		e.verify,
-	} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
+	)
 }
 
 var (
@@ -173,6 +164,16 @@ func (e *enable) encryption(requirePrivateNetworking bool) activities.Encryption
 		Lease: e.under(), ProjectID: e.request.ProjectID, KeyID: e.target.keyID, Region: e.target.keyRegion, RoleID: e.access.granted.ID,
 		RequirePrivateNetworking: requirePrivateNetworking,
 	}
+}
+
+// goPrivate requires private networking and gives every region its endpoint. Where clusters use the key already, over
+// the public path, that takes them through a window.
+func (e *enable) goPrivate(ctx workflow.Context) error {
+	before := e.seen.Project.Encryption
+	if !before.RequirePrivateNetworking && len(encrypted(e.seen.Project.Clusters)) > 0 {
+		return e.crossWindow(ctx)
+	}
+	return inTurn(ctx, e.requirePrivateNetworking, e.createEndpoints)
 }
 
 func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {

@@ -32,6 +32,15 @@ func newEndpointSet(c *change, regions []string, deadlines cmk.Deadlines, before
 	return e
 }
 
+// stood are the ids of the endpoints that preflight saw.
+func (e *endpointSet) stood() []string {
+	var ids []string
+	for _, p := range e.before {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
 // create creates the endpoints that are missing; where the policy says so, once each is approved.
 func (e *endpointSet) create(ctx workflow.Context) error {
 	if e.approvals.policy.Mode == cmk.ApproveCreate {
@@ -39,10 +48,7 @@ func (e *endpointSet) create(ctx workflow.Context) error {
 			return err
 		}
 	}
-	var before []string
-	for _, p := range e.before {
-		before = append(before, p.ID)
-	}
+	before := e.stood()
 	e.saga.arm("delete the private endpoints", func(ctx workflow.Context) error {
 		in := activities.RemoveEndpointsInput{Lease: e.under(), ProjectID: e.projectID(), Regions: e.regions, Except: before}
 		if err := workflow.ExecuteActivity(writing(ctx, "undo: private endpoints"), atlas.RemoveEndpoints, in).Get(ctx, nil); err != nil {
@@ -110,6 +116,23 @@ func (e *endpointSet) in(region string) *activities.Endpoint {
 		}
 	}
 	return found
+}
+
+// awaitActive waits until every region's endpoint is ACTIVE; what people say meanwhile is kept, and changes nothing.
+func (e *endpointSet) awaitActive(ctx workflow.Context) error {
+	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Endpoint))
+	for !e.allActive() {
+		var err error
+		if failed := e.failedRegions(); len(failed) > 0 {
+			err = e.remake(ctx, failed)
+		} else {
+			err = e.watchUntil(ctx, deadline, false, func() bool { return false })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitReady waits until every region's endpoint is ACTIVE and approved.

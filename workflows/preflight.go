@@ -182,8 +182,8 @@ func assessSettings(f *findings, s seen, t *target) {
 		f.err(cmk.FindingSettingsInvalid, e.KeyID, "make the key usable again: until then Atlas can neither change nor disable it", "Atlas finds the present settings not valid")
 	}
 	if onKey := encrypted(s.Project.Clusters); !e.RequirePrivateNetworking && len(onKey) > 0 {
-		f.err(cmk.FindingWindow, strings.Join(onKey, ", "), "switch them to NONE first",
-			"clusters use the key over the public path; requiring private networking now would leave them without a path until the endpoints are ACTIVE, which this version does not do")
+		f.warn(cmk.FindingWindow, strings.Join(onKey, ", "), "approve the endpoints first: they are all created at once, and the window is as long as Atlas takes",
+			"clusters use the key over the public path; from requiring private networking until the endpoints are ACTIVE, a node that restarts may not reach its key")
 	}
 }
 

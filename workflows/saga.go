@@ -4,6 +4,19 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
+// inTurn takes steps one after the other, until one fails or the change is cancelled.
+func inTurn(ctx workflow.Context, steps ...func(workflow.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // saga remembers how to take back what a change does. An undo is armed before its step runs: a step whose answer is
 // lost may have been done.
 type saga struct {

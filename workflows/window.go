@@ -1,0 +1,98 @@
+package workflows
+
+import (
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// crossWindow takes a project whose clusters use the key over the public path to private endpoints. From the moment
+// private networking is required until the endpoints are ACTIVE, a node that restarts may not reach its key. So people
+// and Atlas are waited for before, everything follows at once, and inside nothing stops the change: cancellation is
+// held, steps are tried for ever, and it is left forwards, or past the deadline backwards.
+func (e *enable) crossWindow(ctx workflow.Context) error {
+	e.enter(ctx, cmk.PhaseEndpoints)
+	if err := e.endpoints.awaitApprovals(ctx); err != nil {
+		return err
+	}
+	if err := e.awaitCalm(ctx); err != nil {
+		return err
+	}
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	e.openWindow(apart)
+	defer e.closeWindow(apart)
+	if err := e.writePrivateNetworking(apart, true); err != nil {
+		return err
+	}
+	if err := e.endpoints.ensure(apart, e.endpoints.regions); err != nil {
+		return e.back(apart, err)
+	}
+	if err := e.endpoints.awaitActive(apart); err != nil {
+		return e.back(apart, err)
+	}
+	return nil
+}
+
+// awaitCalm waits until no cluster is changing and no maintenance is near.
+func (c *change) awaitCalm(ctx workflow.Context) error {
+	const patience = 24 * time.Hour
+	deadline := workflow.Now(ctx).Add(patience)
+	done := c.await(ctx, cmk.Wait{For: cmk.AwaitingCalm, What: "all clusters IDLE and no maintenance near", Until: deadline})
+	defer done()
+	err := workflow.ExecuteActivity(observing(ctx, "wait for the project to be at rest", deadline), atlas.ObserveCalm,
+		activities.CalmInput{ProjectID: c.projectID(), Until: deadline}).Get(ctx, nil)
+	if errorType(err) == cmk.ErrNotReady {
+		return failure(cmk.ErrExpired, "the project did not come to rest by %s: %s", deadline.UTC().Format(time.RFC3339), reason(err))
+	}
+	return err
+}
+
+// openWindow and closeWindow record for how long nodes were without a path.
+func (c *change) openWindow(ctx workflow.Context) {
+	c.status.Windows = append(c.status.Windows, cmk.Window{From: workflow.Now(ctx).UTC()})
+	c.enter(ctx, cmk.PhaseWindow)
+}
+
+func (c *change) closeWindow(ctx workflow.Context) {
+	c.status.Windows[len(c.status.Windows)-1].Until = workflow.Now(ctx).UTC()
+	c.show(ctx)
+}
+
+// back leaves the window by the way it was entered: our endpoints are deleted, and the public path is open again.
+func (e *enable) back(ctx workflow.Context, because error) error {
+	e.status.Problem = reason(because)
+	in := activities.RemoveEndpointsInput{
+		Lease: e.under(), ProjectID: e.projectID(), Regions: e.endpoints.regions, Except: e.endpoints.stood(), Window: true,
+	}
+	for {
+		err := workflow.ExecuteActivity(writing(ctx, "leave the window: delete the endpoints"), atlas.RemoveEndpoints, in).Get(ctx, nil)
+		if err == nil {
+			err = e.writePrivateNetworking(ctx, false)
+		}
+		if err == nil {
+			e.undid(ctx, cmk.SystemAtlas, "delete the private endpoints in "+strings.Join(e.endpoints.regions, ", "), e.projectID())
+			return because
+		}
+		if errorType(err) == cmk.ErrLeaseLost || e.askPerson(ctx, "leave the window", err, false) == cmk.SignalAbort {
+			return err
+		}
+	}
+}
+
+// writePrivateNetworking requires private networking or stops to, inside a window.
+func (e *enable) writePrivateNetworking(ctx workflow.Context, require bool) error {
+	err := workflow.ExecuteActivity(writing(ctx, "private networking"), atlas.EnsureEncryption, e.encryption(require)).Get(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if require {
+		e.wrote(ctx, cmk.SystemAtlas, "require private networking", e.projectID())
+	} else {
+		e.undid(ctx, cmk.SystemAtlas, "stop requiring private networking", e.projectID())
+	}
+	return nil
+}
