@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// fenced is the block that follows a marker.
+func fenced(t *testing.T, marker string) string {
+	t.Helper()
+	found := regexp.MustCompile("(?s)<!-- " + marker + " -->\n```[a-z]*\n(.*?)```").FindStringSubmatch(readme(t))
+	require.NotNil(t, found, "README.md has no block after %s", marker)
+	return found[1]
+}
+
+func TestTheRequestInTheReadmeIsValid(t *testing.T) {
+	t.Parallel()
+	request, err := cmk.DecodeEnable([]byte(fenced(t, "request")))
+	require.NoError(t, err)
+	require.Len(t, request.Regions, 3)
+}
+
+func TestTheReadmeSaysHowToTest(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "make test\n", fenced(t, "ci:test"))
+}
+
+// Each command line of ours in the README must be one that the command line takes.
+func TestTheCommandsInTheReadmeExist(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`(?m)^bin/starter ([^#\n]+)`).FindAllStringSubmatch(readme(t), -1)
+	require.NotEmpty(t, found)
+	for _, f := range found {
+		checkCommand(t, strings.Fields(f[1]))
+	}
+}
+
+// So must each example in the help.
+func TestTheExamplesInTheHelpExist(t *testing.T) {
+	t.Parallel()
+	a := &app{}
+	for _, command := range a.root().Commands() {
+		if command.Name() == "help" || command.Name() == "completion" {
+			continue
+		}
+		require.NotEmpty(t, command.Example, command.Name())
+		for line := range strings.SplitSeq(strings.ReplaceAll(command.Example, "\\\n", ""), "\n") {
+			checkCommand(t, words(strings.TrimPrefix(strings.TrimSpace(line), "starter ")))
+		}
+	}
+}
+
+// words splits a command line as a shell would, as far as examples need it.
+func words(line string) []string {
+	var out []string
+	for _, w := range regexp.MustCompile(`"[^"]*"|\S+`).FindAllString(line, -1) {
+		out = append(out, strings.Trim(w, `"`))
+	}
+	return out
+}
+
+func checkCommand(t *testing.T, args []string) {
+	t.Helper()
+	command, rest, err := (&app{}).root().Find(args)
+	require.NoError(t, err, args)
+	require.NotEqual(t, "starter", command.Name(), args)
+	require.NoError(t, command.ParseFlags(rest), args)
+	require.NoError(t, (&cobra.Command{Args: command.Args}).ValidateArgs(command.Flags().Args()), args)
+	require.NoError(t, command.ValidateRequiredFlags(), args)
+	require.NoError(t, command.ValidateFlagGroups(), args)
+}
