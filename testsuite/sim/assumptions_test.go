@@ -52,7 +52,7 @@ func (w trial) post(region string) string {
 func (w trial) protect(cluster string) {
 	w.t.Helper()
 	require.Equal(w.t, 200, w.s.do("PATCH", in("/clusters/"+cluster), `{"encryptionAtRestProvider":"AWS"}`).status)
-	w.clock.wind(12 * time.Hour)
+	w.clock.wind(4 * time.Hour)
 }
 
 // endpoints makes endpoints and waits for them.
@@ -201,7 +201,7 @@ func TestEveryAssumptionChangesAnAnswer(t *testing.T) {
 		"regionalArns": func(w trial, _ string) string {
 			w.endpoints("US_WEST_2")
 			require.Equal(w.t, 200, w.s.do("PATCH", in("/clusters/west"), `{"encryptionAtRestProvider":"AWS"}`).status)
-			w.clock.wind(12 * time.Hour)
+			w.clock.wind(4 * time.Hour)
 			return fmt.Sprint(w.s.do("GET", in("/clusters/west"), "").json(w.t)["stateName"])
 		},
 		"connectionNameShown": func(w trial, _ string) string {

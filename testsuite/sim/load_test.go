@@ -14,12 +14,10 @@ import (
 
 // BenchmarkPacedRequests sends requests at 200 a second and reports the 99th percentile of their latency.
 func BenchmarkPacedRequests(b *testing.B) {
-	schema, err := atlassim.LoadSchema()
-	require.NoError(b, err)
 	config := sim.DefaultConfig()
 	plenty := atlassim.RateLimit{Capacity: 1 << 30, Refill: 1 << 30, Seconds: 60}
 	config.Atlas.RateLimits = map[string]atlassim.RateLimit{"clusters": plenty, "encryptionAtRest": plenty, "monitoring": plenty}
-	r := sim.Start(b, sim.Options{World: &config, Schema: schema, Scale: 60})
+	r := sim.Start(b, sim.Options{World: &config, Scale: 60})
 	bearer := bearerFor(b, r)
 	paths := []string{"/clusters", "/encryptionAtRest", "/encryptionAtRest/AWS/privateEndpoints", "/events"}
 	var took []time.Duration

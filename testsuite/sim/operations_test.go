@@ -38,7 +38,7 @@ func TestSDKDrivesEveryOperation(t *testing.T) {
 	require.NotEmpty(t, limits.GetResults())
 	limit, response, err := c.RateLimitingApi.GetRateLimit(ctx, "clusters").Execute()
 	status(response, err, 200)
-	require.Equal(t, int64(10000), int64(limit.Capacity.GetValue()))
+	require.Equal(t, int64(10000), limit.Capacity.GetValue())
 
 	addresses, response, err := c.ProjectsApi.GetGroupIpAddresses(ctx, sim.ProjectA).Execute()
 	status(response, err, 200)

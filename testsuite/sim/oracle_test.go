@@ -214,6 +214,7 @@ func TestRule4NothingTwiceNothingLeftOver(t *testing.T) {
 
 func TestRule5NothingOfOthersIsTouched(t *testing.T) {
 	world := func(t *testing.T) *sim.Running {
+		t.Helper()
 		config := sim.DefaultConfig()
 		config.Atlas.Projects[0].Roles = []atlassim.AccessRole{{ID: absent}}
 		account := &config.AWS.Accounts[0]

@@ -21,7 +21,8 @@ type Options struct {
 	Seed uint64
 	// World is what exists at the start; nil means DefaultConfig.
 	World *Config
-	// Schema checks what is said to and by Atlas against its own description; nil checks nothing. Load it once.
+	// Schema checks what is said to and by Atlas against its own description; nil checks nothing, except that Start
+	// takes Description then. It is to be shared.
 	Schema *atlassim.Schema
 	// Wire is the clock by which tokens expire and rate limits refill; nil means the wall clock, as clients have it.
 	Wire world.Clock

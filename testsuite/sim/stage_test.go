@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -39,16 +38,11 @@ func owner(t *testing.T, r *sim.Running) *admin.APIClient {
 	return client
 }
 
-// description is the API's own, loaded once for all tests.
-var description = sync.OnceValues(atlassim.LoadSchema)
-
 // start serves a world that is checked against the description of the API, on a hand-wound clock.
 func start(t *testing.T, o sim.Options) (*sim.Running, *handWound) {
 	t.Helper()
-	schema, err := description()
-	require.NoError(t, err)
 	clock := newClock()
-	o.Clock, o.Schema = clock, schema
+	o.Clock = clock
 	return sim.Start(t, o), clock
 }
 

@@ -2,8 +2,14 @@ package sim
 
 import (
 	"net/http/httptest"
+	"sync"
 	"testing"
+
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 )
+
+// Description is the API's own description, which takes most of a second to load: once for all tests of a program.
+var Description = sync.OnceValues(atlassim.LoadSchema)
 
 // Running is a world that is served on the loopback interface.
 type Running struct {
@@ -13,9 +19,16 @@ type Running struct {
 }
 
 // Start serves a world until the test ends. Then the test fails if anything was said that Atlas's own description
-// does not allow, where that is checked and not allowed for.
+// does not allow, unless AllowMismatches says so. The description is loaded if o has none; where it is not to be had,
+// the test's log says that nothing was checked.
 func Start(t testing.TB, o Options) *Running {
 	t.Helper()
+	if o.Schema == nil {
+		var err error
+		if o.Schema, err = Description(); err != nil {
+			t.Logf("sim: not checking against the API description: %v", err)
+		}
+	}
 	s, err := New(o)
 	if err != nil {
 		t.Fatalf("sim: %v", err)

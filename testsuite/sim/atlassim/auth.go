@@ -118,7 +118,7 @@ func parseDigest(s string) map[string]string {
 		if !ok {
 			break
 		}
-		value := ""
+		var value string
 		if strings.HasPrefix(rest, `"`) {
 			value, s, _ = strings.Cut(rest[1:], `"`)
 		} else {

@@ -151,7 +151,7 @@ func (a *Atlas) check(p *project) {
 		if n.cluster.paused {
 			continue
 		}
-		if a.probe(n); n.refused {
+		if err := a.probe(n); err != nil && n.refused {
 			n.up = false
 		}
 		unreached = unreached || n.unreached

@@ -113,6 +113,7 @@ func (a *Atlas) observe() {
 	unscaled := time.Duration(float64(elapsed) * float64(time.Second) / float64(max(a.world.Scaled(time.Second), 1)))
 	for n, clock := range o.clocks {
 		switch o.lacks[n] {
+		case lacksNothing:
 		case lacksPath:
 			clock.Path += unscaled
 		case lacksGrant:
@@ -171,6 +172,7 @@ func (a *Atlas) need(p *project, thing any, k *kms, now lack, what string) {
 		return
 	}
 	switch now {
+	case lacksNothing:
 	case lacksGrant, lacksKey:
 		if k == nil {
 			return // switched off under it: judged where it happened

@@ -68,6 +68,7 @@ func (a *Atlas) beforeSwitch(p *project, c *cluster) {
 	seen := map[string]lack{}
 	for _, n := range c.all() {
 		switch a.lackOf(n, seen) {
+		case lacksNothing:
 		case lacksPath:
 			a.violate(RulePath, p, fmt.Sprintf("cluster %s is switched to the customer's key without a path to it in %s", c.name, n.region))
 		case lacksGrant, lacksKey:

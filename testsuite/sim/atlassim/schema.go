@@ -2,6 +2,7 @@ package atlassim
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dlclark/regexp2"
 	"github.com/getkin/kin-openapi/openapi3"
@@ -22,14 +24,15 @@ const SDKModule = "go.mongodb.org/atlas-sdk/v20250312020"
 // Schema is the service's own description of its API. It is large: load it once and share it.
 type Schema struct {
 	operations map[string]*openapi3.Operation
-	// compiled keeps the validator's patterns.
-	options []openapi3.SchemaValidationOption
+	options    []openapi3.SchemaValidationOption
 }
 
 // LoadSchema reads the description from the Atlas SDK's module on this machine. It is not an error of the simulation
 // that there is none; callers go on without it, and say so.
 func LoadSchema() (*Schema, error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", SDKModule).Output()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", SDKModule).Output()
 	dir := strings.TrimSpace(string(out))
 	if err != nil || dir == "" {
 		return nil, fmt.Errorf("the module %s is not found with \"go list -m\": %w", SDKModule, errors.Join(err))

@@ -169,15 +169,3 @@ func (c *cluster) all() []*node {
 func (c *cluster) encryptedAny() bool {
 	return slices.ContainsFunc(c.all(), func(n *node) bool { return n.encrypted })
 }
-
-// instanceSize is the size of a cluster's electable nodes.
-func (c *cluster) instanceSize() string {
-	for _, s := range c.specs {
-		for _, r := range s.Regions {
-			if r.Electable.count() > 0 {
-				return r.Electable.InstanceSize
-			}
-		}
-	}
-	return ""
-}

@@ -175,7 +175,6 @@ type endpoint struct {
 	vpce, vpc string
 	gone      bool
 	successor bool // Atlas recreated it after another was lost
-	createdBy int  // journal sequence of the request, 0 if none
 }
 
 type view struct{ status, message string }
