@@ -45,6 +45,14 @@ func (a *Atlas) keyIn(ref, region string) string {
 	return strings.Join(parts, ":")
 }
 
+// named is the id of the key that a reference means in a region, or what it looks like if there is none.
+func (a *Atlas) named(ref, region string) string {
+	if k, err := a.aws.ResolveKey(ref, awsRegion(region)); err == nil {
+		return k.ID
+	}
+	return keyID(ref)
+}
+
 // isAlias is true of alias/x and of its ARN.
 func isAlias(ref string) bool {
 	return strings.HasPrefix(ref, "alias/") || strings.Contains(ref, ":alias/")

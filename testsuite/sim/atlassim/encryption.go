@@ -123,7 +123,7 @@ func (c *call) changeKMS(change kmsChange) error {
 			return privateNetworkingInUse(strings.Join(regions, ", "))
 		}
 	}
-	rotates := old != nil && !c.sameKey(old.key, next.key)
+	rotates := old != nil && !c.sameKey(old, next)
 	if rotates {
 		if c.validate(c.project); !old.valid {
 			return badRequest("ENCRYPTION_AT_REST_SETTINGS_INVALID",
@@ -229,14 +229,14 @@ func (c *call) tryKMS(k *kms) error {
 	return nil
 }
 
-// sameKey is whether two references count as one key.
-func (a *Atlas) sameKey(one, other string) bool {
-	return one == other || !a.assume.SpellingRotates && keyID(one) == keyID(other)
+// sameKey is whether two configurations count as having one key. A multi-Region key is one in all its regions.
+func (a *Atlas) sameKey(one, other *kms) bool {
+	return one.key == other.key || !a.assume.SpellingRotates && a.named(one.key, one.region) == a.named(other.key, other.region)
 }
 
 // admitPrivateNetworking refuses what private endpoints cannot serve.
 func (c *call) admitPrivateNetworking(k *kms) error {
-	multiRegionKey := strings.HasPrefix(keyID(k.key), "mrk-")
+	multiRegionKey := strings.HasPrefix(c.named(k.key, k.region), "mrk-")
 	for _, cluster := range c.project.clusters {
 		if cluster.multiCloud() {
 			if c.assume.MultiCloudRefused {
