@@ -93,7 +93,7 @@ func (a *Atlas) ResetInside() error {
 	a.oracle = a.newOracle()
 	for _, p := range a.projects {
 		for _, r := range p.roles {
-			a.oracle.foreign[r] = true
+			a.oracle.foreign[r] = !a.trusted(r)
 		}
 	}
 	a.observe()

@@ -29,6 +29,8 @@ func deviate(doc *openapi3.T) {
 	if s := schemas["EARPrivateEndpoint"]; s != nil {
 		s.Value.Discriminator = nil
 	}
+	// A project without a maintenance window is shown day 0, which the description begins after.
+	property("GroupMaintenanceWindow", "dayOfWeek").Min = nil
 	// The parameters of an error are described as objects, yet they are strings and numbers.
 	property("ApiError", "parameters").Items = openapi3.NewSchemaRef("", &openapi3.Schema{})
 

@@ -3,6 +3,9 @@ package atlassim
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 )
 
 // beforeOff judges that the project's key is switched off, whether Atlas goes along or not.
@@ -30,6 +33,12 @@ func (a *Atlas) beforeRole(p *project) {
 			a.violate(RuleOnce, p, "a second cloud provider access role is created while "+r.id+" is pending")
 		}
 	}
+}
+
+// trusted says whether some IAM role trusts Atlas with the external id of r already: then r, although it carries no
+// name, can be told to be of whoever wrote that.
+func (a *Atlas) trusted(r *role) bool {
+	return slices.ContainsFunc(a.aws.State().Roles, func(e awssim.EntityState) bool { return strings.Contains(e.Trust, r.externalID) })
 }
 
 // beforeRoleChange judges that a role is authorized or deauthorized: somebody else's pending one is not touched.
