@@ -1,18 +1,29 @@
 package awssim
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/journal"
 )
 
 const maxBody = 1 << 20
+
+// The AWS SDK for Go closes a request's body as soon as its answer begins. If net/http has not yet seen the body's end by
+// then, it takes that for a failure of the request and drops the connection, which nobody notices but who is still
+// reading: an answer that is not read at once is lost. A server so near that this happens takes its time over the others.
+const (
+	readAtOnce   = 2 << 10
+	networkDelay = 2 * time.Millisecond
+)
 
 // answer is what goes back over the wire, and what the journal is to know of it.
 type answer struct {
@@ -51,8 +62,8 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer a.noteDrop(entry, rule.Kind)
 	}
 	rule.Serve(w, r.WithContext(journal.With(r.Context(), entry)),
-		func(w http.ResponseWriter, status int) { a.finish(w, entry, a.injected(q, status)) },
-		func(w http.ResponseWriter, _ *http.Request) { a.finish(w, entry, a.serve(q, op, known)) })
+		func(w http.ResponseWriter, status int) { a.finish(r.Context(), w, entry, a.injected(q, status)) },
+		func(w http.ResponseWriter, _ *http.Request) { a.finish(r.Context(), w, entry, a.serve(q, op, known)) })
 }
 
 func parseRequest(r *http.Request, body []byte) *request {
@@ -118,7 +129,7 @@ func (a *AWS) noteDrop(entry *journal.Entry, kind fault.Kind) {
 	}
 }
 
-func (a *AWS) finish(w http.ResponseWriter, entry *journal.Entry, r answer) {
+func (a *AWS) finish(ctx context.Context, w http.ResponseWriter, entry *journal.Entry, r answer) {
 	a.journal.Update(entry, func(e *journal.Entry) {
 		e.Status, e.ErrorCode, e.Applied = r.status, r.code, r.applied
 		if r.object != "" {
@@ -132,6 +143,13 @@ func (a *AWS) finish(w http.ResponseWriter, entry *journal.Entry, r answer) {
 	})
 	w.Header().Set("Content-Type", r.contentType)
 	w.Header().Set("X-Amzn-Requestid", r.requestID)
+	w.Header().Set("Content-Length", strconv.Itoa(len(r.body)))
+	if len(r.body) > readAtOnce {
+		select {
+		case <-time.After(networkDelay):
+		case <-ctx.Done():
+		}
+	}
 	w.WriteHeader(r.status)
 	_, _ = w.Write(r.body)
 }
