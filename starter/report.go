@@ -36,11 +36,11 @@ func reportText(r cmk.Report) string {
 		write(&b, indent(r.Keep))
 		b.WriteString("\n")
 	}
-	verified := "not verified"
+	verified := ""
 	if r.Verified {
-		verified = "verified"
+		verified = ", verified"
 	}
-	fmt.Fprintf(&b, "%s: %s, %s\n", r.Workflow, r.Phase, verified)
+	fmt.Fprintf(&b, "%s: %s%s\n", r.Workflow, r.Phase, verified)
 	end := endOr(r.Status, time.Now())
 	var rows [][]string
 	for _, e := range r.Endpoints {
