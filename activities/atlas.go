@@ -95,6 +95,8 @@ type Cluster struct {
 	// Tiers are the instance sizes.
 	Tiers  []string `json:"tiers"`
 	DiskGB float64  `json:"diskGb,omitempty"`
+	// Sharded clusters list their snapshots elsewhere.
+	Sharded bool `json:"sharded,omitempty"`
 }
 
 // ProjectInput names a project.
@@ -146,6 +148,7 @@ func (a *Atlas) clusters(ctx context.Context, projectID string) ([]Cluster, erro
 
 func clusterOf(c *admin.ClusterDescription20240805) Cluster {
 	out := Cluster{Name: c.GetName(), State: c.GetStateName(), Provider: c.GetEncryptionAtRestProvider(), Paused: c.GetPaused()}
+	out.Sharded = c.GetClusterType() == "SHARDED" || c.GetClusterType() == "GEOSHARDED"
 	if out.Provider == "" {
 		out.Provider = cmk.ProviderNone
 	}

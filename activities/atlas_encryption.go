@@ -2,7 +2,7 @@ package activities
 
 import (
 	"context"
-	"net/http"
+	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
 
@@ -116,18 +116,18 @@ func (a *Atlas) DisableEncryption(ctx context.Context, in DisableInput) error {
 
 // freeOfKey refuses a cluster that uses the key, or may be about to.
 func (a *Atlas) freeOfKey(ctx context.Context, projectID string, c Cluster) error {
-	if c.Provider != cmk.ProviderNone || c.Paused || c.State != cmk.ClusterIdle {
+	if c.Provider != cmk.ProviderNone || c.State != cmk.ClusterIdle {
 		return final(cmk.ErrForeign, "encryption at rest of project %s is not turned off: cluster %s has provider %s and is %s%s", projectID, c.Name, c.Provider, c.State, ifPaused(c))
 	}
-	search, response, err := a.api.AtlasSearchApi.GetClusterSearchDeployment(ctx, projectID, c.Name).Execute()
-	if response != nil && (response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusNotFound) {
-		return nil // older versions of the API answer so for a cluster without search nodes
+	search, err := a.searchOf(ctx, projectID, c.Name)
+	if err != nil || search == nil {
+		return err
 	}
-	if err != nil {
-		return atlasError(err, response, "read the search nodes of cluster %s", c.Name)
+	if search.Provider != cmk.ProviderNone {
+		return final(cmk.ErrForeign, "encryption at rest of project %s is not turned off: the search nodes of cluster %s use provider %s", projectID, c.Name, search.Provider)
 	}
-	if provider := search.GetEncryptionAtRestProvider(); provider != "" && provider != cmk.ProviderNone {
-		return final(cmk.ErrForeign, "encryption at rest of project %s is not turned off: the search nodes of cluster %s use provider %s", projectID, c.Name, provider)
+	if search.State == cmk.ClusterUpdating {
+		return notReady(a.wait(ctx, time.Time{}, false), "the search nodes of cluster %s are %s", c.Name, search.State)
 	}
 	return nil
 }

@@ -1,0 +1,174 @@
+package activities
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// Dependents is what depends on a project's key besides the nodes of its clusters, and what the way out must know.
+type Dependents struct {
+	// SearchNodes is the project's setting, Search are the deployments.
+	SearchNodes bool               `json:"searchNodes"`
+	Search      []SearchDeployment `json:"search,omitempty"`
+	Snapshots   []Snapshots        `json:"snapshots,omitempty"`
+	// ComplianceRequires is true when a Backup Compliance Policy requires encryption with the project's own key.
+	ComplianceRequires bool `json:"complianceRequires,omitempty"`
+	// Addresses are those from which the nodes and Atlas's control plane reach the key over the public path.
+	Addresses []string `json:"addresses,omitempty"`
+}
+
+// SearchDeployment are the search nodes of a cluster.
+type SearchDeployment struct {
+	Cluster  string `json:"cluster"`
+	State    string `json:"state"`
+	Provider string `json:"provider"`
+}
+
+// Snapshots are those of a cluster that may need the key.
+type Snapshots struct {
+	Cluster string `json:"cluster"`
+	Count   int    `json:"count"`
+	// Until is when the last of them expires; Forever is true when one never does.
+	Until   time.Time `json:"until,omitzero"`
+	Forever bool      `json:"forever,omitempty"`
+}
+
+// atOnce is how many calls a step makes at the same time.
+const atOnce = 8
+
+// ReadDependents reads them all.
+func (a *Atlas) ReadDependents(ctx context.Context, in ProjectInput) (*Dependents, error) {
+	clusters, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	out := &Dependents{}
+	search := make([]*SearchDeployment, len(clusters))
+	snapshots := make([]Snapshots, len(clusters))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, c := range clusters {
+		group.Go(func() (err error) { search[i], err = a.searchOf(ctx, in.ProjectID, c.Name); return })
+		group.Go(func() (err error) { snapshots[i], err = a.snapshotsOf(ctx, in.ProjectID, c); return })
+	}
+	group.Go(func() error {
+		got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, in.ProjectID).Execute()
+		out.SearchNodes = got.GetEnabledForSearchNodes()
+		return atlasError(err, response, "read the encryption at rest of project %s", in.ProjectID)
+	})
+	group.Go(func() (err error) { out.ComplianceRequires, err = a.complianceRequires(ctx, in.ProjectID); return })
+	group.Go(func() (err error) { out.Addresses, err = a.addresses(ctx, in.ProjectID); return })
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for i := range clusters {
+		if search[i] != nil {
+			out.Search = append(out.Search, *search[i])
+		}
+		if snapshots[i].Count > 0 {
+			out.Snapshots = append(out.Snapshots, snapshots[i])
+		}
+	}
+	return out, nil
+}
+
+// searchOf are a cluster's search nodes; nil when it has none.
+func (a *Atlas) searchOf(ctx context.Context, projectID, cluster string) (*SearchDeployment, error) {
+	got, response, err := a.api.AtlasSearchApi.GetClusterSearchDeployment(ctx, projectID, cluster).Execute()
+	if response != nil && (response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusNotFound) {
+		return nil, nil // older versions of the API answer so for a cluster without search nodes
+	}
+	if err != nil {
+		return nil, atlasError(err, response, "read the search nodes of cluster %s", cluster)
+	}
+	if got.GetId() == "" && got.GetStateName() == "" {
+		return nil, nil
+	}
+	out := &SearchDeployment{Cluster: cluster, State: got.GetStateName(), Provider: got.GetEncryptionAtRestProvider()}
+	if out.Provider == "" {
+		out.Provider = cmk.ProviderNone
+	}
+	return out, nil
+}
+
+// snapshotsOf are the snapshots of a cluster that need a customer's key to be restored: those that name one, and all of
+// a cluster that is on the key, since Atlas need not name it.
+func (a *Atlas) snapshotsOf(ctx context.Context, projectID string, c Cluster) (Snapshots, error) {
+	out := Snapshots{Cluster: c.Name}
+	take := func(key string, expires time.Time) {
+		if key == "" && c.Provider == cmk.ProviderNone {
+			return
+		}
+		out.Count++
+		out.Forever = out.Forever || expires.IsZero()
+		if expires.After(out.Until) {
+			out.Until = expires.UTC()
+		}
+	}
+	if c.Sharded {
+		got, response, err := a.api.CloudBackupsApi.ListBackupShardedClusters(ctx, projectID, c.Name).Execute()
+		for _, s := range got.GetResults() {
+			take(s.GetMasterKeyUUID(), s.GetExpiresAt())
+		}
+		return out, withoutBackups(atlasError(err, response, "list the snapshots of cluster %s", c.Name), response)
+	}
+	for page := 1; ; page++ {
+		got, response, err := a.api.CloudBackupsApi.ListBackupSnapshots(ctx, projectID, c.Name).ItemsPerPage(pageSize).PageNum(page).Execute()
+		if err != nil {
+			return out, withoutBackups(atlasError(err, response, "list the snapshots of cluster %s", c.Name), response)
+		}
+		for _, s := range got.GetResults() {
+			take(s.GetMasterKeyUUID(), s.GetExpiresAt())
+		}
+		if len(got.GetResults()) < pageSize {
+			return out, nil
+		}
+	}
+}
+
+// withoutBackups takes the refusal to list the snapshots of a cluster that has no backups for an empty list.
+func withoutBackups(err error, response *http.Response) error {
+	if response != nil && (response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (a *Atlas) complianceRequires(ctx context.Context, projectID string) (bool, error) {
+	got, response, err := a.api.CloudBackupsApi.GetCompliancePolicy(ctx, projectID).Execute()
+	if response != nil && response.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, atlasError(err, response, "read the Backup Compliance Policy of project %s", projectID)
+	}
+	return got.GetEncryptionAtRestEnabled(), nil
+}
+
+// addresses are the public ones from which nodes and Atlas's control plane call, those announced for the future too.
+func (a *Atlas) addresses(ctx context.Context, projectID string) ([]string, error) {
+	nodes, response, err := a.api.ProjectsApi.GetGroupIpAddresses(ctx, projectID).Execute()
+	if err != nil {
+		return nil, atlasError(err, response, "read the IP addresses of project %s", projectID)
+	}
+	var all []string
+	services := nodes.GetServices()
+	for _, c := range services.GetClusters() {
+		all = append(all, slices.Concat(c.GetOutbound(), c.GetFutureOutbound())...)
+	}
+	atlas, response, err := a.api.RootApi.ListControlPlaneAddresses(ctx).Execute()
+	if err != nil {
+		return nil, atlasError(err, response, "read the IP addresses of Atlas's control plane")
+	}
+	outbound := atlas.GetOutbound()
+	for _, regional := range outbound.GetAws() {
+		all = append(all, regional...)
+	}
+	return set(all), nil
+}

@@ -1,0 +1,215 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// ReleaseInput asks for clusters to be taken off the project's key.
+type ReleaseInput struct {
+	Lease     Lease    `json:"lease"`
+	ProjectID string   `json:"projectId"`
+	Clusters  []string `json:"clusters"`
+}
+
+// ReleaseClusters takes clusters off the project's key, after it has seen that their nodes can reach the key meanwhile,
+// which they need until the last of them has re-synced.
+func (a *Atlas) ReleaseClusters(ctx context.Context, in ReleaseInput) ([]ClusterState, error) {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
+		return nil, err
+	}
+	all, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]ClusterState, len(in.Clusters))
+	for i, name := range in.Clusters {
+		at := slices.IndexFunc(all, func(c Cluster) bool { return c.Name == name })
+		if at < 0 {
+			return nil, final("CLUSTER_NOT_FOUND", "cluster %s is not there any more", name)
+		}
+		c := all[at]
+		if states[i] = stateOf(c); c.Provider == cmk.ProviderNone {
+			continue // an earlier attempt did it
+		}
+		if err := a.switchable(ctx, c); err != nil {
+			return nil, err
+		}
+		if err := a.reachable(ctx, in.ProjectID, c); err != nil {
+			return nil, err
+		}
+		provider := cmk.ProviderNone
+		got, response, err := a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, name,
+			&admin.ClusterDescription20240805{EncryptionAtRestProvider: &provider}).Execute()
+		if err != nil {
+			return nil, atlasError(err, response, "take cluster %s off the customer-managed key", name)
+		}
+		states[i] = stateOf(clusterOf(got))
+	}
+	return states, nil
+}
+
+// reachable refuses while a cluster on the key could not reach it.
+func (a *Atlas) reachable(ctx context.Context, projectID string, c Cluster) error {
+	now, err := a.encryption(ctx, projectID)
+	if err != nil {
+		return err
+	}
+	if !now.Enabled || !now.Valid {
+		return final(cmk.ErrForeign, "cluster %s stays as it is: the project's encryption at rest is enabled %t, valid %t", c.Name, now.Enabled, now.Valid)
+	}
+	if !now.RequirePrivateNetworking {
+		return nil
+	}
+	endpoints, err := a.endpoints(ctx, projectID)
+	if err != nil {
+		return err
+	}
+	for _, region := range c.Regions {
+		if !slices.ContainsFunc(endpoints, func(e Endpoint) bool { return e.Region == region && e.Status == cmk.EndpointActive }) {
+			return final(cmk.ErrForeign, "cluster %s stays as it is: it has nodes in %s, where no private endpoint is ACTIVE", c.Name, region)
+		}
+	}
+	return nil
+}
+
+// ResumeClusters resumes those of the clusters that are paused.
+func (a *Atlas) ResumeClusters(ctx context.Context, in ReleaseInput) ([]ClusterState, error) {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
+		return nil, err
+	}
+	all, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	var states []ClusterState
+	for _, c := range all {
+		if !slices.Contains(in.Clusters, c.Name) {
+			continue
+		}
+		if c.Paused {
+			if err := a.reachable(ctx, in.ProjectID, c); err != nil {
+				return nil, err
+			}
+			paused := false
+			got, response, err := a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, c.Name, &admin.ClusterDescription20240805{Paused: &paused}).Execute()
+			if err != nil {
+				return nil, atlasError(err, response, "resume cluster %s", c.Name)
+			}
+			c = clusterOf(got)
+		}
+		states = append(states, stateOf(c))
+	}
+	return states, nil
+}
+
+// SearchNodesInput asks for the search nodes to be on the project's key, or not.
+type SearchNodesInput struct {
+	Lease     Lease  `json:"lease"`
+	ProjectID string `json:"projectId"`
+	Enabled   bool   `json:"enabled"`
+}
+
+// EnsureSearchNodes sets whether search nodes use the project's key. Atlas then replaces them, and they rebuild their
+// indexes.
+func (a *Atlas) EnsureSearchNodes(ctx context.Context, in SearchNodesInput) error {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
+		return err
+	}
+	got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, in.ProjectID).Execute()
+	if err != nil {
+		return atlasError(err, response, "read the encryption at rest of project %s", in.ProjectID)
+	}
+	if got.GetEnabledForSearchNodes() == in.Enabled {
+		return nil
+	}
+	change := &admin.EncryptionAtRest{EnabledForSearchNodes: &in.Enabled}
+	if now := encryptionOf(got); now.RoleID != "" {
+		// The whole block goes along: what Atlas makes of one that is left out is not documented.
+		change.AwsKms = &admin.AWSKMSConfiguration{
+			Enabled: &now.Enabled, CustomerMasterKeyID: &now.KeyID, Region: &now.Region, RoleId: &now.RoleID, RequirePrivateNetworking: &now.RequirePrivateNetworking,
+		}
+	}
+	_, response, err = a.api.EncryptionAtRestUsingCustomerKeyManagementApi.UpdateEncryptionAtRest(ctx, in.ProjectID, change).Execute()
+	return atlasError(err, response, "change the encryption of the search nodes of project %s", in.ProjectID)
+}
+
+// ObserveSearchInput asks whether search nodes have come to rest.
+type ObserveSearchInput struct {
+	ProjectID string    `json:"projectId"`
+	Clusters  []string  `json:"clusters"`
+	Until     time.Time `json:"until,omitzero"`
+	// Off also asks that they are off the key.
+	Off bool `json:"off,omitempty"`
+}
+
+// ObserveSearch returns once the search nodes of the clusters are IDLE, and off the key if that is asked; until then it
+// fails with NotReady.
+func (a *Atlas) ObserveSearch(ctx context.Context, in ObserveSearchInput) error {
+	for _, cluster := range in.Clusters {
+		s, err := a.searchOf(ctx, in.ProjectID, cluster)
+		if err != nil {
+			return err
+		}
+		if s != nil && (s.State == cmk.ClusterUpdating || in.Off && s.Provider != cmk.ProviderNone) {
+			return notReady(a.wait(ctx, in.Until, false), "the search nodes of cluster %s are %s with provider %s", cluster, s.State, s.Provider)
+		}
+	}
+	return nil
+}
+
+// VerifyExitInput says what the final look of a way out must find.
+type VerifyExitInput struct {
+	ProjectID string `json:"projectId"`
+	// Off: the project has no key, and no cluster is on one. Public: private networking is not required, and the key is
+	// valid. Gone are endpoints that must not be listed; with Off or Public none may.
+	Off    bool      `json:"off,omitempty"`
+	Public bool      `json:"public,omitempty"`
+	Gone   []string  `json:"gone,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// VerifyExit looks at everything once more, and returns the state if it is what was asked for; if not it fails with
+// NotReady, which names what is missing.
+func (a *Atlas) VerifyExit(ctx context.Context, in VerifyExitInput) (*Encryption, error) {
+	now, err := a.encryption(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := a.endpoints(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	lack := func(is bool, what string, args ...any) {
+		if is {
+			missing = append(missing, fmt.Sprintf(what, args...))
+		}
+	}
+	lack(in.Off && now.Enabled, "encryption at rest is still enabled")
+	lack(in.Public && (!now.Enabled || !now.Valid || now.RequirePrivateNetworking), "encryption at rest is enabled %t, valid %t, requires private networking %t", now.Enabled, now.Valid, now.RequirePrivateNetworking)
+	for _, e := range endpoints {
+		lack(in.Off || in.Public || slices.Contains(in.Gone, e.ID), "private endpoint %s in %s is %s", e.ID, e.Region, e.Status)
+	}
+	if in.Off || in.Public {
+		clusters, err := a.clusters(ctx, in.ProjectID)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range clusters {
+			lack(in.Off && c.Provider != cmk.ProviderNone, "cluster %s has provider %s", c.Name, c.Provider)
+			lack(in.Public && c.State != cmk.ClusterIdle && !c.Paused, "cluster %s is %s", c.Name, c.State)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, notReady(a.wait(ctx, in.Until, false), "not verified: %s", brief(strings.Join(missing, "; ")))
+	}
+	return &now, nil
+}
