@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,7 +55,9 @@ func play(ctx context.Context, s *stage, o options) error {
 	case <-enable.Done():
 	}
 	stop()
-	_ = <-watched // that it was told to stop
+	if err := <-watched; !errors.Is(err, context.Canceled) {
+		return err
+	}
 	s.out.settle()
 	if err := enable.Wait(ctx); err != nil {
 		return fmt.Errorf("the change did not complete, exit code %d", enable.ExitCode())
