@@ -85,6 +85,7 @@ func (e *enable) preflight(ctx workflow.Context) error {
 	e.clusters = newClusterSet(e.change, cmk.ProviderAWS, r.Parallel, time.Duration(r.Deadlines.Cluster), e.target.clusters)
 	e.clusters.begin = e.encrypt
 	e.approvals.askEndpoints(e.target.regions, e.inUse)
+	e.endpoints.saw(ctx, e.endpoints.current)
 	e.show(ctx)
 	var errs []string
 	for _, f := range e.status.Findings {

@@ -196,7 +196,7 @@ func TestSecondChangeOfAProjectIsRefused(t *testing.T) {
 	second, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "another", TaskQueue: cmk.TaskQueue},
 		cmk.EnableWithPrivateEndpoints, cmk.EnableRequest{ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN})
 	require.NoError(t, err)
-	_, failed := s.result(second)
+	_, failed := s.outcome(second)
 	require.Equal(t, cmk.ErrProjectBusy, failed)
 	s.record(second, "enable-project-busy")
 	s.record(s.temporal.GetWorkflow(t.Context(), cmk.LeaseID(sim.ProjectA), ""), "lease-held")
@@ -237,10 +237,6 @@ func TestWrongInputIsRefusedInOneLine(t *testing.T) {
 		s.record(run, "enable-refused-"+name)
 	}
 	require.Empty(t, s.writes())
-}
-
-func waitingForApproval(st cmk.Status) bool {
-	return len(st.Awaiting) > 0 && st.Awaiting[0].For == cmk.AwaitingEndpointApproval
 }
 
 // reached is true in a phase and in those that follow it: a short one may be over between two looks.

@@ -12,10 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
@@ -29,6 +31,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/devserver"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/proc"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 )
 
@@ -77,6 +80,8 @@ func newStage(t *testing.T, th *theatre, o sim.Options) *stage {
 		o.Scale = scale
 	}
 	s := &stage{t: t, theatre: th, namespace: strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())), world: sim.Start(t, o)}
+	// The oracle holds us to our word: no cluster is switched before its endpoints are approved.
+	s.act(atlassim.Act{Kind: atlassim.RequireApprovals})
 	base, err := client.Dial(client.Options{HostPort: th.server.Address, Logger: quiet{}})
 	require.NoError(t, err)
 	defer base.Close()
@@ -95,6 +100,13 @@ func newStage(t *testing.T, th *theatre, o sim.Options) *stage {
 		"ATLAS_CMK_POLL_SHORTEST":  "50ms", "ATLAS_CMK_POLL_LONGEST": "250ms", "ATLAS_CMK_POLL_IDLE": "1s", "ATLAS_CMK_POLL_SETTLE": "50ms",
 	}
 	return s
+}
+
+// act has something happen in project A, or tells the oracle something about it.
+func (s *stage) act(a atlassim.Act) {
+	s.t.Helper()
+	a.Project = sim.ProjectA
+	require.NoError(s.t, s.world.Act(sim.Act{Act: a}))
 }
 
 // start starts the worker; the test waits for it nowhere, since work waits for a worker.
@@ -155,12 +167,37 @@ func (s *stage) until(run client.WorkflowRun, what string, condition func(cmk.St
 // approveAll approves every endpoint by signal.
 func (s *stage) approveAll(run client.WorkflowRun) {
 	s.t.Helper()
+	s.act(atlassim.Act{Kind: atlassim.Approve})
 	require.NoError(s.t, s.temporal.SignalWorkflow(s.t.Context(), run.GetID(), run.GetRunID(), cmk.SignalApproveEndpoint,
 		cmk.Decision{By: "approver", Region: cmk.AllRegions, Reason: "test"}))
 }
 
-// result waits for the run's end: its report, from the result or from the error's details, and the error's type.
+// approveWhenAsked approves the endpoints whenever the run asks, until it has ended.
+func (s *stage) approveWhenAsked(run client.WorkflowRun) {
+	s.t.Helper()
+	for s.until(run, "ended or waiting for approval", func(st cmk.Status) bool { return st.Ended != nil || waitingForApproval(st) }).Ended == nil {
+		s.approveAll(run)
+		s.until(run, "past the approval", func(st cmk.Status) bool { return st.Ended != nil || !waitingForApproval(st) })
+	}
+}
+
+func waitingForApproval(st cmk.Status) bool {
+	return slices.ContainsFunc(st.Awaiting, func(w cmk.Wait) bool { return w.For == cmk.AwaitingEndpointApproval })
+}
+
+// result waits for the run's end: its report, from the result or from the error's details, and the error's type. By then
+// the oracle has seen no rule broken, on the way or by what is left behind.
 func (s *stage) result(run client.WorkflowRun) (cmk.Report, string) {
+	s.t.Helper()
+	defer func() {
+		s.act(atlassim.Act{Kind: atlassim.FinishChange})
+		assert.Empty(s.t, s.world.Violations())
+	}()
+	return s.outcome(run)
+}
+
+// outcome is result while another change goes on.
+func (s *stage) outcome(run client.WorkflowRun) (cmk.Report, string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
