@@ -42,8 +42,15 @@ type Snapshots struct {
 // atOnce is how many calls a step makes at the same time.
 const atOnce = 8
 
+// DependentsInput names a project.
+type DependentsInput struct {
+	ProjectID string `json:"projectId"`
+	// OnKey are clusters that were on the key when the change began: their snapshots need it.
+	OnKey []string `json:"onKey,omitempty"`
+}
+
 // ReadDependents reads them all.
-func (a *Atlas) ReadDependents(ctx context.Context, in ProjectInput) (*Dependents, error) {
+func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Dependents, error) {
 	clusters, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
@@ -55,7 +62,11 @@ func (a *Atlas) ReadDependents(ctx context.Context, in ProjectInput) (*Dependent
 	group.SetLimit(atOnce)
 	for i, c := range clusters {
 		group.Go(func() (err error) { search[i], err = a.searchOf(ctx, in.ProjectID, c.Name); return })
-		group.Go(func() (err error) { snapshots[i], err = a.snapshotsOf(ctx, in.ProjectID, c); return })
+		group.Go(func() (err error) {
+			needKey := c.Provider != cmk.ProviderNone || slices.Contains(in.OnKey, c.Name)
+			snapshots[i], err = a.snapshotsOf(ctx, in.ProjectID, c, needKey)
+			return err
+		})
 	}
 	group.Go(func() error {
 		got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, in.ProjectID).Execute()
@@ -97,12 +108,12 @@ func (a *Atlas) searchOf(ctx context.Context, projectID, cluster string) (*Searc
 	return out, nil
 }
 
-// snapshotsOf are the snapshots of a cluster that need a customer's key to be restored: those that name one, and all of
-// a cluster that is on the key, since Atlas need not name it.
-func (a *Atlas) snapshotsOf(ctx context.Context, projectID string, c Cluster) (Snapshots, error) {
+// snapshotsOf are the snapshots of a cluster that need a customer's key to be restored: those that name one, and where
+// needKey is set all of them, since Atlas need not name it.
+func (a *Atlas) snapshotsOf(ctx context.Context, projectID string, c Cluster, needKey bool) (Snapshots, error) {
 	out := Snapshots{Cluster: c.Name}
 	take := func(key string, expires time.Time) {
-		if key == "" && c.Provider == cmk.ProviderNone {
+		if key == "" && !needKey {
 			return
 		}
 		out.Count++

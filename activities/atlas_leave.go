@@ -72,8 +72,7 @@ type Left struct {
 // LeavePrivateNetworking deletes all private endpoints of a project and then stops requiring private networking: a
 // window, for clusters on the key have no path in between. It enters it, that is, deletes the first endpoint, only after
 // it has seen in the same breath that nothing will hold it open: every endpoint can be deleted, every cluster is IDLE,
-// no maintenance is near, the setting is valid and as expected. If not, it fails for good with NotReady, with nothing
-// deleted. Once inside, it goes on.
+// no maintenance is near, the setting is valid and as expected. If not, it fails with NotEnterable, with nothing deleted. Once inside, it goes on.
 func (a *Atlas) LeavePrivateNetworking(ctx context.Context, in LeaveInput) (*Left, error) {
 	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err
@@ -130,12 +129,12 @@ func (a *Atlas) enterable(ctx context.Context, in LeaveInput, all []Endpoint) er
 		return final(cmk.ErrForeign, "the private endpoints stay: Atlas finds the key of project %s not usable", in.ProjectID)
 	}
 	if e := undeletable(all); e != nil {
-		return final(cmk.ErrNotReady, "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
+		return final(cmk.ErrNotEnterable, "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
 	}
 	err = a.ObserveCalm(ctx, CalmInput{ProjectID: in.ProjectID})
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.Type() == cmk.ErrNotReady {
-		return final(cmk.ErrNotReady, "%s", app.Message())
+		return final(cmk.ErrNotEnterable, "%s", app.Message())
 	}
 	return err
 }
@@ -175,7 +174,7 @@ func (a *Atlas) delete(ctx context.Context, projectID string, endpoints []Endpoi
 
 // DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more in two looks. It
 // refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
-// one of them, with no other ACTIVE endpoint there; and to begin, with NotReady for good, while one of them cannot be
+// one of them, with no other ACTIVE endpoint there; and to begin, with NotEnterable while one of them cannot be
 // deleted.
 func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, error) {
 	if err := a.leases.Check(ctx, in.Lease); err != nil {
@@ -190,7 +189,7 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 		return &Left{Appeared: appeared}, nil
 	}
 	if e := undeletable(here); e != nil && untouched(here, in.Endpoints) {
-		return nil, final(cmk.ErrNotReady, "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
+		return nil, final(cmk.ErrNotEnterable, "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
 	}
 	if len(here) == 0 { // and a second look: a list has been seen empty before its time
 		again, err := a.endpoints(ctx, in.ProjectID)

@@ -165,6 +165,29 @@ func (a *Atlas) ObserveSearch(ctx context.Context, in ObserveSearchInput) error 
 	return nil
 }
 
+// ObserveQuietInput asks whether a project has come to rest.
+type ObserveQuietInput struct {
+	ProjectID string `json:"projectId"`
+	// Search are the clusters with search nodes.
+	Search []string  `json:"search,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// ObserveQuiet returns the project once every cluster is IDLE or paused, and the search nodes are IDLE; until then it
+// fails with NotReady.
+func (a *Atlas) ObserveQuiet(ctx context.Context, in ObserveQuietInput) (*Project, error) {
+	p, err := a.ReadProject(ctx, ProjectInput{ProjectID: in.ProjectID})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range p.Clusters {
+		if c.State != cmk.ClusterIdle && !c.Paused {
+			return nil, notReady(a.wait(ctx, in.Until, false), "cluster %s is %s", c.Name, c.State)
+		}
+	}
+	return p, a.ObserveSearch(ctx, ObserveSearchInput{ProjectID: in.ProjectID, Clusters: in.Search, Until: in.Until})
+}
+
 // VerifyExitInput says what the final look of a way out must find.
 type VerifyExitInput struct {
 	ProjectID string `json:"projectId"`

@@ -27,10 +27,14 @@ type change struct {
 	chosen map[string]string
 	final  *cmk.FinalState
 	keep   []string
+	// turn is set where people may end the change early, with restore or stop.
+	turn *turn
 	// upserted is what the search attributes were last set to.
 	upserted [2]string
 	// describe completes the status with what the procedure knows.
 	describe func(*cmk.Status)
+	// conclude completes the report.
+	conclude func(*cmk.Report)
 }
 
 func newChange(ctx workflow.Context, workflowType, projectID, requester string, policy cmk.ApprovalPolicy, onFailure cmk.OnFailure) *change {
@@ -42,6 +46,7 @@ func newChange(ctx workflow.Context, workflowType, projectID, requester string, 
 		approvals: newApprovals(policy, requester),
 		chosen:    map[string]string{},
 		describe:  func(*cmk.Status) {},
+		conclude:  func(*cmk.Report) {},
 	}
 }
 
@@ -187,7 +192,9 @@ func (c *change) snapshot() cmk.Status {
 }
 
 func (c *change) report() *cmk.Report {
-	return &cmk.Report{Status: c.snapshot(), Verified: c.status.Phase == cmk.PhaseDone, Final: c.final, Keep: c.keep}
+	r := &cmk.Report{Status: c.snapshot(), Verified: c.status.Phase == cmk.PhaseDone, Final: c.final, Keep: c.keep}
+	c.conclude(r)
+	return r
 }
 
 // wrote records a write of this change. Whether there was something to write is told by what preflight saw, not by what

@@ -38,6 +38,8 @@ func messages() []message {
 		{cmk.SignalRetry, `try a step again that waits for a person: {"by", "step"}`},
 		{cmk.SignalSkip, `leave out a step that waits for a person: {"by", "step"}`},
 		{cmk.SignalAbort, `give up at a step that waits for a person: {"by", "step"}`},
+		{cmk.SignalRestore, `end a way out before its point of no return, and put everything back: {"by", "reason"}`},
+		{cmk.SignalStop, `end a way out where it stands, in a state that its report names: {"by", "reason"}`},
 	}
 }
 
@@ -92,6 +94,10 @@ func (c *change) take(ctx workflow.Context, name string, raw json.RawMessage) *c
 		if code, why := c.examineResolution(name, r); code != "" {
 			return refuse(r.By, code, why)
 		}
+		if turns(name) {
+			c.turn.take(name, r)
+			return nil
+		}
 		for _, step := range c.stepsMeant(name, r.Step) {
 			c.chosen[step] = name
 		}
@@ -126,6 +132,9 @@ func (c *change) examineResolution(name string, r cmk.Resolution) (code, why str
 	if r.By == "" {
 		return cmk.RefusedNameMissing, "by is missing: say who decides"
 	}
+	if turns(name) {
+		return c.examineTurn(name)
+	}
 	if len(c.stepsMeant(name, r.Step)) == 0 {
 		return cmk.RefusedNothingWaits, "no such step waits for " + name
 	}
@@ -133,7 +142,7 @@ func (c *change) examineResolution(name string, r cmk.Resolution) (code, why str
 }
 
 func resolves(name string) bool {
-	return name == cmk.SignalRetry || name == cmk.SignalSkip || name == cmk.SignalAbort
+	return name == cmk.SignalRetry || name == cmk.SignalSkip || name == cmk.SignalAbort || turns(name)
 }
 
 // stepsMeant lists the steps that wait for a person and that a resolution may be about; an empty step means all.
