@@ -38,6 +38,8 @@ type enable struct {
 	access    access
 	endpoints *endpointSet
 	clusters  *clusterSet
+	// reachable is since when every node on the key should have had a path to it: alarms before that are no surprise.
+	reachable time.Time
 }
 
 func (e *enable) steps(ctx workflow.Context) error {
@@ -170,8 +172,12 @@ func (e *enable) encryption(requirePrivateNetworking bool) activities.Encryption
 // goPrivate requires private networking and gives every region its endpoint. Where clusters use the key already, over
 // the public path, that takes them through a window.
 func (e *enable) goPrivate(ctx workflow.Context) error {
-	before := e.seen.Project.Encryption
-	if !before.RequirePrivateNetworking && len(encrypted(e.seen.Project.Clusters)) > 0 {
+	e.reachable = e.status.Started
+	onKey := len(encrypted(e.seen.Project.Clusters)) > 0
+	if onKey && !e.endpoints.allActive() {
+		defer func() { e.reachable = workflow.Now(ctx) }()
+	}
+	if onKey && !e.seen.Project.Encryption.RequirePrivateNetworking {
 		return e.crossWindow(ctx)
 	}
 	return inTurn(ctx, e.requirePrivateNetworking, e.createEndpoints)
@@ -234,7 +240,7 @@ func (e *enable) verify(ctx workflow.Context) error {
 	e.enter(ctx, cmk.PhaseVerification)
 	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Verification))
 	in := activities.VerifyInput{
-		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, Since: e.status.Started, Until: deadline,
+		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, Since: e.reachable, Until: deadline,
 		Endpoints: e.endpoints.ids(func(string) bool { return true }), Clusters: e.clusters.settled(),
 	}
 	var now activities.Encryption

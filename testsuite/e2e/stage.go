@@ -172,12 +172,23 @@ func (s *stage) approveAll(run client.WorkflowRun) {
 		cmk.Decision{By: "approver", Region: cmk.AllRegions, Reason: "test"}))
 }
 
-// approveWhenAsked approves the endpoints whenever the run asks, until it has ended.
+// approveWhenAsked approves each endpoint by its id whenever the run asks, until it has ended.
 func (s *stage) approveWhenAsked(run client.WorkflowRun) {
 	s.t.Helper()
-	for s.until(run, "ended or waiting for approval", func(st cmk.Status) bool { return st.Ended != nil || waitingForApproval(st) }).Ended == nil {
-		s.approveAll(run)
-		s.until(run, "past the approval", func(st cmk.Status) bool { return st.Ended != nil || !waitingForApproval(st) })
+	asked := func(e cmk.EndpointReport) bool { return e.ID != "" && e.Approval == cmk.ApprovalWaiting }
+	for {
+		st := s.until(run, "ended or waiting for approval", func(st cmk.Status) bool {
+			return st.Ended != nil || waitingForApproval(st) && slices.ContainsFunc(st.Endpoints, asked)
+		})
+		if st.Ended != nil {
+			return
+		}
+		for _, e := range st.Endpoints {
+			if asked(e) {
+				s.act(atlassim.Act{Kind: atlassim.Approve, Endpoint: e.ID})
+				require.NoError(s.t, s.temporal.SignalWorkflow(s.t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, cmk.Decision{By: "approver", Endpoint: e.ID}))
+			}
+		}
 	}
 }
 
