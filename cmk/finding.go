@@ -81,7 +81,7 @@ const (
 
 // Step is one thing that a plan will do, or finds done.
 type Step struct {
-	// Action in words: "create IAM role", "private endpoint".
+	// Action is what is done, in words that do not change: they are part of the plan's hash.
 	Action string `json:"action"`
 	Object string `json:"object,omitempty"`
 	// Exists is true when the step will find nothing to write.

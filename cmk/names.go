@@ -106,9 +106,11 @@ const (
 	AwaitingCluster          Awaiting = "cluster"
 	AwaitingDecision         Awaiting = "decision"
 	AwaitingCalm             Awaiting = "calm"
-	AwaitingIAM              Awaiting = "iam"
-	AwaitingReadiness        Awaiting = "readiness"
-	AwaitingSearchNodes      Awaiting = "search-nodes"
+	// AwaitingPropagation: IAM has yet to show Atlas what was written. It passes by itself.
+	AwaitingPropagation Awaiting = "propagation"
+	AwaitingIAM         Awaiting = "iam"
+	AwaitingReadiness   Awaiting = "readiness"
+	AwaitingSearchNodes Awaiting = "search-nodes"
 )
 
 // Providers of encryption at rest, as Atlas reports them of a cluster.

@@ -35,6 +35,8 @@ type Status struct {
 type Wait struct {
 	For  Awaiting `json:"for"`
 	What string   `json:"what"`
+	// Region is the region of an endpoint that is awaited, or its approval.
+	Region string `json:"region,omitempty"`
 	// Step names the step that a person is asked about, when For is "decision".
 	Step   string    `json:"step,omitempty"`
 	Since  time.Time `json:"since"`

@@ -129,6 +129,7 @@ func (a *access) underRoleLease(ctx workflow.Context, edit func(activities.Lease
 
 // authorize has Atlas assume the role, which succeeds once IAM shows it the trust policy.
 func (a *access) authorize(ctx workflow.Context) error {
+	defer a.awaitPropagation(ctx, a.propagation)()
 	in := activities.AuthorizeInput{Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, RoleARN: a.arn}
 	if err := workflow.ExecuteActivity(propagating(ctx, "authorize the role, once IAM shows it", a.propagation), atlas.AuthorizeAccessRole, in).Get(ctx, nil); err != nil {
 		return err

@@ -17,7 +17,9 @@ type approvals struct {
 	plan *gate
 	// regions are the planned endpoints; nil until the plan is known. Decisions that come before that are kept in early.
 	regions []*endpointGate
-	early   []earlyDecision
+	// waived is true of a change that finds nothing to do: then nobody is asked.
+	waived bool
+	early  []earlyDecision
 	// refusals are the last decisions that were not taken.
 	refusals []cmk.Refusal
 }
@@ -215,7 +217,7 @@ func (e *endpointGate) bind(id string, remade bool) {
 // endpointState is where a region's approval stands under the policy.
 func (a *approvals) endpointState(region string) cmk.ApprovalState {
 	g := a.region(region)
-	if a.policy.Mode == cmk.ApproveProvider && !g.rejected {
+	if (a.waived || a.policy.Mode == cmk.ApproveProvider) && !g.rejected {
 		return cmk.ApprovalNotNeeded
 	}
 	return g.state(a.policy.Approvers)

@@ -156,7 +156,8 @@ func (c *change) show(ctx workflow.Context) {
 	status := c.snapshot()
 	workflow.SetCurrentDetails(ctx, details(status))
 	awaiting := cmk.AwaitingNothing
-	if len(status.Awaiting) > 0 {
+	// A wait of seconds that passes by itself is not worth a search attribute.
+	if len(status.Awaiting) > 0 && status.Awaiting[0].For != cmk.AwaitingPropagation {
 		awaiting = status.Awaiting[0].For
 	}
 	now := [2]string{string(status.Phase), string(awaiting)}
@@ -181,7 +182,10 @@ func searchAttributes(projectID string, phaseAndAwaiting [2]string) []temporal.S
 // snapshot is the status as it is answered.
 func (c *change) snapshot() cmk.Status {
 	s := c.status
-	s.Awaiting = slices.Clone(s.Awaiting)
+	// What people have just approved is awaited no longer, though the wait itself has yet to notice.
+	s.Awaiting = slices.DeleteFunc(slices.Clone(s.Awaiting), func(w cmk.Wait) bool {
+		return w.For == cmk.AwaitingEndpointApproval && c.approvals.passes(w.Region)
+	})
 	s.Writes = slices.Clone(s.Writes)
 	s.Refusals = slices.Clone(c.approvals.refusals)
 	if c.approvals.plan != nil {
@@ -210,12 +214,21 @@ func (c *change) undid(ctx workflow.Context, system, operation, object string) {
 
 // await shows that the change waits for something, until the returned function is called.
 func (c *change) await(ctx workflow.Context, w cmk.Wait) (done func()) {
-	w.Since = workflow.Now(ctx).UTC()
+	if w.Since.IsZero() {
+		w.Since = workflow.Now(ctx).UTC()
+	}
 	c.status.Awaiting = append(c.status.Awaiting, w)
 	c.show(ctx)
 	return func() {
 		c.status.Awaiting = slices.DeleteFunc(c.status.Awaiting, func(o cmk.Wait) bool { return o.For == w.For && o.What == w.What })
 	}
+}
+
+// awaitPropagation shows that IAM is waited for.
+func (c *change) awaitPropagation(ctx workflow.Context, patience time.Duration) (done func()) {
+	return c.await(ctx, cmk.Wait{
+		For: cmk.AwaitingPropagation, What: "IAM to show Atlas the role and its permissions", Until: workflow.Now(ctx).Add(patience).UTC(),
+	})
 }
 
 // until waits for a condition that signals and updates bring about, up to a deadline; zero means none.

@@ -152,6 +152,7 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 		})
 	}
 	deadline := time.Duration(e.request.Deadlines.Propagation)
+	defer e.awaitPropagation(ctx, deadline)()
 	if err := workflow.ExecuteActivity(propagating(ctx, "encryption at rest with the key", deadline), atlas.EnsureEncryption, e.encryption(before.RequirePrivateNetworking)).Get(ctx, nil); err != nil {
 		return err
 	}
@@ -207,6 +208,7 @@ func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {
 // as it was asked for nobody is asked for approval either.
 func (e *enable) createEndpoints(ctx workflow.Context) error {
 	if e.status.Plan.Writes() == 0 && e.endpoints.allActive() {
+		e.approvals.waived = true
 		return nil
 	}
 	e.enter(ctx, cmk.PhaseEndpoints)

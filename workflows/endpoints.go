@@ -24,10 +24,12 @@ type endpointSet struct {
 	// since is when each endpoint was first seen in each status.
 	since   map[string]time.Time
 	remakes map[string]int
+	// asked is since when each region's approval has been waited for, by region and endpoint.
+	asked map[string]time.Time
 }
 
 func newEndpointSet(c *change, regions []string, deadlines cmk.Deadlines, before []activities.Endpoint) *endpointSet {
-	e := &endpointSet{change: c, regions: regions, deadlines: deadlines, before: before, since: map[string]time.Time{}, remakes: map[string]int{}}
+	e := &endpointSet{change: c, regions: regions, deadlines: deadlines, before: before, since: map[string]time.Time{}, remakes: map[string]int{}, asked: map[string]time.Time{}}
 	e.current = slices.DeleteFunc(slices.Clone(before), func(p activities.Endpoint) bool { return !slices.Contains(regions, p.Region) })
 	return e
 }
@@ -59,6 +61,7 @@ func (e *endpointSet) create(ctx workflow.Context) error {
 				e.undid(ctx, cmk.SystemAtlas, "delete private endpoint in "+p.Region, p.ID)
 			}
 		}
+		e.current = slices.DeleteFunc(e.current, func(p activities.Endpoint) bool { return !slices.Contains(before, p.ID) })
 		return nil
 	})
 	return e.ensure(ctx, e.regions)
@@ -240,21 +243,34 @@ func (e *endpointSet) awaitMissing(ctx workflow.Context, deadline time.Time) (do
 	for _, region := range e.regions {
 		p := e.in(region)
 		if !e.approvals.passes(region) {
-			w := cmk.Wait{For: cmk.AwaitingEndpointApproval, What: "approval of the private endpoint in " + region, Until: deadline, Signal: cmk.SignalApproveEndpoint,
-				Example: example(map[string]string{"by": yourName, "region": region})}
-			if p != nil {
-				w.Example = example(map[string]string{"by": yourName, "endpoint": p.ID})
-			}
-			dones = append(dones, e.await(ctx, w))
+			dones = append(dones, e.await(ctx, e.approvalOf(ctx, region, p, deadline)))
 		}
 		if p != nil && p.Status != cmk.EndpointActive {
-			dones = append(dones, e.await(ctx, cmk.Wait{For: cmk.AwaitingEndpoint, What: fmt.Sprintf("private endpoint %s in %s, now %s", p.ID, region, p.Status), Until: deadline}))
+			dones = append(dones, e.await(ctx, cmk.Wait{
+				For: cmk.AwaitingEndpoint, Region: region, What: fmt.Sprintf("private endpoint %s in %s, now %s", p.ID, region, p.Status),
+				Since: e.since[p.ID+string(p.Status)], Until: deadline,
+			}))
 		}
 	}
 	return func() {
 		for _, done := range dones {
 			done()
 		}
+	}
+}
+
+// approvalOf is the wait for the approval of a region's endpoint, which may not exist yet.
+func (e *endpointSet) approvalOf(ctx workflow.Context, region string, p *activities.Endpoint, deadline time.Time) cmk.Wait {
+	payload, key := map[string]string{"by": yourName, "region": region}, region
+	if p != nil {
+		payload, key = map[string]string{"by": yourName, "endpoint": p.ID}, region+p.ID
+	}
+	if e.asked[key].IsZero() {
+		e.asked[key] = workflow.Now(ctx).UTC()
+	}
+	return cmk.Wait{
+		For: cmk.AwaitingEndpointApproval, Region: region, What: "approval of the private endpoint in " + region, Since: e.asked[key], Until: deadline,
+		Signal: cmk.SignalApproveEndpoint, Example: example(payload),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -76,7 +77,8 @@ func (c *change) listenTo(ctx workflow.Context, name, description string) error 
 		})
 }
 
-func refused(r cmk.Refusal) error { return errors.New(r.Code + ": " + r.Why) }
+// refused is a refusal as the answer to an update: its code is the error's type.
+func refused(r cmk.Refusal) error { return temporal.NewApplicationError(r.Code+": "+r.Why, r.Code) }
 
 // take acts on a message, or says why not.
 func (c *change) take(ctx workflow.Context, name string, raw json.RawMessage) *cmk.Refusal {

@@ -172,10 +172,10 @@ func (s *stage) approveAll(run client.WorkflowRun) {
 		cmk.Decision{By: "approver", Region: cmk.AllRegions, Reason: "test"}))
 }
 
-// approveWhenAsked approves each endpoint by its id whenever the run asks, until it has ended.
+// approveWhenAsked approves each endpoint whenever the run asks, by its id where it has one, until the run has ended.
 func (s *stage) approveWhenAsked(run client.WorkflowRun) {
 	s.t.Helper()
-	asked := func(e cmk.EndpointReport) bool { return e.ID != "" && e.Approval == cmk.ApprovalWaiting }
+	asked := func(e cmk.EndpointReport) bool { return e.Approval == cmk.ApprovalWaiting }
 	for {
 		st := s.until(run, "ended or waiting for approval", func(st cmk.Status) bool {
 			return st.Ended != nil || waitingForApproval(st) && slices.ContainsFunc(st.Endpoints, asked)
@@ -185,8 +185,12 @@ func (s *stage) approveWhenAsked(run client.WorkflowRun) {
 		}
 		for _, e := range st.Endpoints {
 			if asked(e) {
-				s.act(atlassim.Act{Kind: atlassim.Approve, Endpoint: e.ID})
-				require.NoError(s.t, s.temporal.SignalWorkflow(s.t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, cmk.Decision{By: "approver", Endpoint: e.ID}))
+				d := cmk.Decision{By: "approver", Endpoint: e.ID}
+				if e.ID == "" {
+					d.Region = e.Region
+				}
+				s.act(atlassim.Act{Kind: atlassim.Approve, Endpoint: d.Endpoint, Region: d.Region})
+				require.NoError(s.t, s.temporal.SignalWorkflow(s.t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, d))
 			}
 		}
 	}
