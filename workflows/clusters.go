@@ -21,6 +21,8 @@ type clusterSet struct {
 	clusters []*clusterSwitch
 	// begin asks Atlas for the switch of some clusters, after looking at all that it depends on.
 	begin func(ctx workflow.Context, names []string) ([]activities.ClusterState, error)
+	// refuses, if set, picks the errors of begin that are for the procedure rather than for a person.
+	refuses func(error) bool
 }
 
 // clusterSwitch is one cluster on its way.
@@ -112,7 +114,7 @@ func (s *clusterSet) start(ctx workflow.Context, next []*clusterSwitch) error {
 			s.show(ctx)
 			return nil
 		}
-		if errorType(err) == cmk.ErrLeaseLost {
+		if errorType(err) == cmk.ErrLeaseLost || s.refuses != nil && s.refuses(err) {
 			return err
 		}
 		switch s.askPerson(ctx, "cluster "+strings.Join(names, ", "), err, true) {

@@ -11,5 +11,8 @@ import (
 // Register makes the workflows known to a worker, a replayer or a test environment, under the contract's names.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(EnableWithPrivateEndpoints, workflow.RegisterOptions{Name: cmk.EnableWithPrivateEndpoints})
+	r.RegisterWorkflowWithOptions(SafeDisableCMK, workflow.RegisterOptions{Name: cmk.SafeDisableCMK})
+	r.RegisterWorkflowWithOptions(DisablePrivateNetworking, workflow.RegisterOptions{Name: cmk.DisablePrivateNetworking})
+	r.RegisterWorkflowWithOptions(RemovePrivateEndpoints, workflow.RegisterOptions{Name: cmk.RemovePrivateEndpoints})
 	r.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
 }

@@ -33,5 +33,8 @@ func (s *saga) arm(name string, run func(workflow.Context) error) {
 	s.undos = append(s.undos, undo{name, run})
 }
 
+// disarm drops the undo that was armed last: its step has taken itself back.
+func (s *saga) disarm() { s.undos = s.undos[:len(s.undos)-1] }
+
 // pass is called at the pivot: from there on the change goes forward.
 func (s *saga) pass() { s.undos = nil }

@@ -1,0 +1,243 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// exit is what the ways out have in common: what they see, the approval of their plan, the private endpoints that they
+// take away and may put back.
+type exit struct {
+	*change
+	options   cmk.ExitOptions
+	seen      survey
+	looked    time.Time
+	endpoints *endpointSet
+	// agreed is the hash of the plan that was approved last.
+	agreed string
+	// window is true while clusters on the key may have no path to it, public once private networking has been left.
+	window, public bool
+	keepUntil      time.Time
+}
+
+// survey is what a way out sees before it writes anything.
+type survey struct {
+	Project    *activities.Project
+	Dependents *activities.Dependents
+	// Key and Role say whether the public path to the key is open; nil where nobody would have to take it.
+	Key  *activities.KeyUse
+	Role *activities.RoleUse
+}
+
+func newExit(ctx workflow.Context, workflowType string, o cmk.ExitOptions) *exit {
+	policy := cmk.ApprovalPolicy{Mode: cmk.ApproveProvider, Approvers: o.Approval.Approvers}
+	return &exit{change: newChange(ctx, workflowType, o.ProjectID, o.Requester, policy, o.OnFailure), options: o}
+}
+
+// inOrder carries out steps, none of them once the change is to end.
+func inOrder(ctx workflow.Context, steps ...func(workflow.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freshness is how long what preflight saw is good for.
+const freshness = 5 * time.Minute
+
+// agree looks, plans, and has the plan approved. If the approval takes long it looks again, and a plan that has changed
+// is asked for again.
+func (x *exit) agree(ctx workflow.Context, preflight func(workflow.Context) error) error {
+	for {
+		if err := preflight(ctx); err != nil || x.options.DryRun {
+			return err
+		}
+		if x.status.Plan.Writes() == 0 || x.status.Plan.Hash == x.agreed {
+			return nil
+		}
+		if err := x.approvePlan(ctx); err != nil {
+			return err
+		}
+		if workflow.Now(ctx).Sub(x.looked) <= freshness {
+			return nil
+		}
+	}
+}
+
+// approvePlan waits for people to approve the plan that now stands in the status.
+func (x *exit) approvePlan(ctx workflow.Context) error {
+	x.enter(ctx, cmk.PhasePlanApproval)
+	gate := &gate{hash: x.status.Plan.Hash}
+	x.approvals.plan = gate
+	deadline := workflow.Now(ctx).Add(time.Duration(x.options.Deadlines.Approval))
+	done := x.await(ctx, cmk.Wait{
+		For: cmk.AwaitingPlanApproval, What: "approval of plan " + gate.hash, Until: deadline,
+		Signal: cmk.SignalApprove, Example: example(map[string]string{"by": yourName, "plan": gate.hash}),
+	})
+	defer done()
+	if err := until(ctx, deadline, "approval of the plan", func() bool { return gate.decided(x.options.Approval.Approvers) }); err != nil {
+		return err
+	}
+	if gate.rejected {
+		return failure(cmk.ErrRejected, "the plan was rejected by %s", gate.votes[len(gate.votes)-1].By)
+	}
+	x.agreed = gate.hash
+	return nil
+}
+
+// look reads everything that a way out depends on.
+func (x *exit) look(ctx workflow.Context) error {
+	x.enter(ctx, cmk.PhasePreflight)
+	x.seen, x.looked = survey{}, workflow.Now(ctx)
+	id := x.projectID()
+	project := workflow.ExecuteActivity(looking(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id})
+	dependents := workflow.ExecuteActivity(looking(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
+	if err := project.Get(ctx, &x.seen.Project); err != nil {
+		return err
+	}
+	if err := dependents.Get(ctx, &x.seen.Dependents); err != nil {
+		return err
+	}
+	p := x.seen.Project
+	x.endpoints = newEndpointSet(x.change, regionsOf(p.Endpoints), cmk.Deadlines{Endpoint: x.options.Deadlines.Endpoint, Approval: x.options.Deadlines.Approval}, p.Endpoints)
+	x.approvals.askEndpoints(nil, nil)
+	return x.judgePublicPath(ctx)
+}
+
+// judgePublicPath finds out whether clusters could use the key over the public path, and in any case reads the key.
+func (x *exit) judgePublicPath(ctx workflow.Context) error {
+	e := x.seen.Project.Encryption
+	if !e.Enabled {
+		return nil
+	}
+	in := activities.PublicUseInput{KeyID: e.KeyID, Region: e.Region}
+	role := x.seen.role()
+	if role != nil && x.seen.needsWindow() {
+		in.RoleARN, in.Addresses = role.ARN, x.seen.Dependents.Addresses
+	}
+	x.seen.Key, x.seen.Role = &activities.KeyUse{}, nil
+	if err := workflow.ExecuteActivity(looking(ctx, "judge the key's policy"), kms.ReadKeyUse, in).Get(ctx, x.seen.Key); err != nil {
+		return err
+	}
+	if len(in.Addresses) == 0 || x.seen.Key.ARN == "" {
+		return nil
+	}
+	in.KeyID = x.seen.Key.ARN
+	x.seen.Role = &activities.RoleUse{}
+	return workflow.ExecuteActivity(looking(ctx, "judge the role's policies"), iam.ReadRoleUse, in).Get(ctx, x.seen.Role)
+}
+
+// role is Atlas's role with which the project uses its key; nil when it uses credentials.
+func (s survey) role() *activities.AccessRole {
+	for i, r := range s.Project.Roles {
+		if r.ID == s.Project.Encryption.RoleID && r.ID != "" {
+			return &s.Project.Roles[i]
+		}
+	}
+	return nil
+}
+
+// needsWindow says whether leaving private networking leaves clusters without a path for a while.
+func (s survey) needsWindow() bool {
+	return s.Project.Encryption.RequirePrivateNetworking && s.onKey()
+}
+
+// onKey says whether anything in the project is on the key.
+func (s survey) onKey() bool {
+	return len(encrypted(s.Project.Clusters)) > 0 ||
+		slices.ContainsFunc(s.Dependents.Search, func(d activities.SearchDeployment) bool { return d.Provider == cmk.ProviderAWS })
+}
+
+// closed says why the public path is closed; nil when it is open, or nobody has to take it.
+func (s survey) closed() []string {
+	if !s.needsWindow() || s.Key == nil {
+		return nil
+	}
+	role := activities.RoleUse{Unread: "it is not known which role it is"}
+	if s.Role != nil {
+		role = *s.Role
+	}
+	return activities.Closed(*s.Key, role)
+}
+
+// searching are the clusters with search nodes.
+func (s survey) searching() []string {
+	var names []string
+	for _, d := range s.Dependents.Search {
+		names = append(names, d.Cluster)
+	}
+	return names
+}
+
+// keepUntil is when the last snapshot expires that needs the key; forever when one never does.
+func keepUntil(snapshots []activities.Snapshots) (until time.Time, forever bool) {
+	for _, s := range snapshots {
+		if s.Until.After(until) {
+			until = s.Until
+		}
+		forever = forever || s.Forever
+	}
+	return until, forever
+}
+
+// regionsOf are the regions of endpoints, in order; those that are being deleted do not count.
+func regionsOf(endpoints []activities.Endpoint) []string {
+	var regions []string
+	for _, e := range endpoints {
+		if e.Status != cmk.EndpointDeleting {
+			regions = append(regions, e.Region)
+		}
+	}
+	slices.Sort(regions)
+	return slices.Compact(regions)
+}
+
+func endpointIDs(endpoints []activities.Endpoint) []string {
+	var ids []string
+	for _, e := range endpoints {
+		if e.Status != cmk.EndpointDeleting {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}
+
+// refuseErrors fails when preflight found something that stands in the way.
+func (x *exit) refuseErrors() error {
+	var errs []string
+	for _, f := range x.status.Findings {
+		if f.Severity == cmk.SeverityError {
+			errs = append(errs, fmt.Sprintf("%s: %s (%s)", f.Code, f.Detail, f.Remedy))
+		}
+	}
+	if len(errs) == 0 || x.options.DryRun {
+		return nil
+	}
+	return failure(cmk.ErrPreflightFailed, "preflight found %d errors: %s", len(errs), strings.Join(errs, "; "))
+}
+
+// wayBack is the request that would bring the project back to private endpoints and its clusters to the key.
+func (s survey) wayBack() *cmk.WayBack {
+	if s.Project == nil || s.role() == nil || len(s.Project.Endpoints) == 0 {
+		return nil
+	}
+	e, arn := s.Project.Encryption, s.role().ARN
+	clusters := cmk.ClusterSelection{Names: encrypted(s.Project.Clusters)}
+	clusters.None = len(clusters.Names) == 0
+	return &cmk.WayBack{Workflow: cmk.EnableWithPrivateEndpoints, Request: &cmk.EnableRequest{
+		ProjectID: s.Project.ID, Key: e.KeyID, KeyRegion: e.Region, Regions: regionsOf(s.Project.Endpoints), Clusters: clusters,
+		Role: cmk.RoleRequest{Mode: cmk.RoleAdopt, Name: arn[strings.LastIndex(arn, "/")+1:]},
+	}}
+}

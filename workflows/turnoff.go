@@ -1,0 +1,171 @@
+package workflows
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// turnOff turns encryption at rest off for the project, after a fresh look: clusters that others have created or switched
+// on in the meantime leave the key first, if people agree, and what private endpoints are left go.
+func (d *disable) turnOff(ctx workflow.Context) error {
+	if d.off {
+		return nil
+	}
+	for look := 1; ; look++ {
+		d.enter(ctx, cmk.PhaseProject)
+		now, err := d.awaitQuiet(ctx)
+		if err != nil {
+			return err
+		}
+		if err := d.leftOut(now); err != nil {
+			return err
+		}
+		late := onKeyFirst(now.Clusters)
+		switch {
+		case len(late) > 0:
+			err = d.releaseLate(ctx, late)
+		case len(endpointIDs(now.Endpoints)) > 0:
+			d.endpoints.current = now.Endpoints
+			err = inOrder(ctx, d.awaitDeletable, d.deleteRest)
+		default:
+			if err = d.disableEncryption(ctx, look); d.off {
+				return nil
+			}
+		}
+		if err != nil && errorType(err) != cmk.ErrNotEnterable {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// looks is how often a project is looked at afresh that was not as it had been seen a moment before.
+const looks = 5
+
+// disableEncryption is the last step. When Atlas, or our own guard, refuses it, there is another look; and at last a
+// person, who may know why.
+func (d *disable) disableEncryption(ctx workflow.Context, look int) error {
+	in := activities.DisableInput{Lease: d.under(), ProjectID: d.projectID()}
+	err := workflow.ExecuteActivity(writing(ctx, "encryption at rest off"), atlas.DisableEncryption, in).Get(ctx, nil)
+	switch {
+	case err == nil:
+		d.wrote(ctx, cmk.SystemAtlas, "disable encryption at rest", d.projectID())
+		d.saga.pass()
+		d.pivoted, d.off = true, true
+		return nil
+	case errorType(err) == cmk.ErrForeign && look < looks:
+		return nil
+	case errorType(err) == cmk.ErrLeaseLost || ctx.Err() != nil:
+		return err
+	case d.askPerson(ctx, "disable encryption at rest", err, false) == cmk.SignalRetry:
+		return nil
+	}
+	return err
+}
+
+// deleteRest deletes the endpoints that are left when no cluster needs them any more.
+func (d *disable) deleteRest(ctx workflow.Context) error {
+	return d.deleteEndpoints(ctx, d.endpoints.current, regionsOf(d.endpoints.current))
+}
+
+// awaitQuiet waits until no cluster and no search node is changing, and returns the project as it is then.
+func (d *disable) awaitQuiet(ctx workflow.Context) (*activities.Project, error) {
+	deadline := workflow.Now(ctx).Add(time.Duration(d.options.Deadlines.Cluster))
+	done := d.await(ctx, cmk.Wait{For: cmk.AwaitingCalm, What: "all clusters and search nodes IDLE", Until: deadline})
+	defer done()
+	in := activities.ObserveQuietInput{ProjectID: d.projectID(), Search: d.seen.searching(), Until: deadline}
+	var now activities.Project
+	err := workflow.ExecuteActivity(observing(ctx, "wait for the clusters to be at rest", deadline), atlas.ObserveQuiet, in).Get(ctx, &now)
+	if errorType(err) == cmk.ErrNotReady {
+		return nil, failure(cmk.ErrExpired, "the clusters did not come to rest by %s: %s", deadline.UTC().Format(time.RFC3339), reason(err))
+	}
+	return &now, err
+}
+
+// leftOut refuses to go on while a cluster is on the key that a person has left out.
+func (d *disable) leftOut(now *activities.Project) error {
+	on := encrypted(now.Clusters)
+	for _, c := range d.clusters.clusters {
+		if c.skipped && slices.Contains(on, c.cluster.Name) {
+			return failure(cmk.ErrAborted, "cluster %s was left out and is still on the key: the project keeps it", c.cluster.Name)
+		}
+	}
+	return nil
+}
+
+// releaseLate takes clusters off the key that were not on it when the plan was approved. People are asked again.
+func (d *disable) releaseLate(ctx workflow.Context, late []activities.Cluster) error {
+	var steps []cmk.Step
+	for _, c := range late {
+		steps = append(steps, releaseStep(c))
+	}
+	steps = append(steps, cmk.Step{Action: "disable encryption at rest", Object: d.projectID()})
+	d.status.Plan = &cmk.Plan{Hash: hash(steps), Steps: steps}
+	if err := d.approvePlan(ctx); err != nil {
+		return err
+	}
+	d.clusters.clusters = slices.DeleteFunc(d.clusters.clusters, func(old *clusterSwitch) bool {
+		return slices.ContainsFunc(late, func(c activities.Cluster) bool { return c.Name == old.cluster.Name })
+	})
+	more := newClusterSet(d.change, cmk.ProviderNone, 1, d.clusters.deadline, late)
+	d.clusters.clusters = append(d.clusters.clusters, more.clusters...)
+	d.seen.Project.Clusters = append(d.seen.Project.Clusters, late...)
+	return inOrder(ctx, d.resumeClusters, d.releaseClusters)
+}
+
+// deleteEndpoints deletes endpoints that no cluster needs any more, and those that appear in their place.
+func (x *exit) deleteEndpoints(ctx workflow.Context, endpoints []activities.Endpoint, regions []string) error {
+	for {
+		in := activities.LeaveInput{Lease: x.under(), ProjectID: x.projectID(), Endpoints: endpointIDs(endpoints), Regions: regions}
+		var left activities.Left
+		deadline := workflow.Now(ctx).Add(time.Duration(x.options.Deadlines.Endpoint))
+		done := x.await(ctx, cmk.Wait{For: cmk.AwaitingEndpoint, What: "private endpoints to be deleted in " + strings.Join(regions, ", "), Until: deadline})
+		err := workflow.ExecuteActivity(leaving(ctx, "delete private endpoints", deadline), atlas.DeleteEndpoints, in).Get(ctx, &left)
+		done()
+		switch {
+		case expired(err):
+			return failure(cmk.ErrExpired, "the private endpoints were not gone by %s: %s", deadline.UTC().Format(time.RFC3339), reason(err))
+		case err != nil:
+			return err
+		case len(left.Appeared) > 0:
+			endpoints = append(endpoints, left.Appeared...)
+			continue
+		}
+		for _, e := range endpoints {
+			if e.Status != cmk.EndpointDeleting {
+				x.wrote(ctx, cmk.SystemAtlas, "delete private endpoint in "+e.Region, e.ID)
+			}
+		}
+		x.endpoints.current = slices.DeleteFunc(x.endpoints.current, func(e activities.Endpoint) bool { return slices.Contains(regions, e.Region) })
+		return nil
+	}
+}
+
+// verifyExit looks at everything once more.
+func (x *exit) verifyExit(ctx workflow.Context, in activities.VerifyExitInput) error {
+	deadline := workflow.Now(ctx).Add(time.Duration(x.options.Deadlines.Verification))
+	in.ProjectID, in.Until = x.projectID(), deadline
+	var now activities.Encryption
+	err := workflow.ExecuteActivity(observing(ctx, "verify", deadline), atlas.VerifyExit, in).Get(ctx, &now)
+	if errorType(err) == cmk.ErrNotReady {
+		return failure(cmk.ErrNotVerified, "%s", reason(err))
+	}
+	if err != nil {
+		return err
+	}
+	x.final = &cmk.FinalState{
+		Enabled: now.Enabled, Valid: now.Valid, RequirePrivateNetworking: now.RequirePrivateNetworking, Key: now.KeyID, KeyRegion: now.Region, RoleID: now.RoleID,
+	}
+	if r := x.seen.role(); r != nil && now.RoleID == r.ID {
+		x.final.RoleARN = r.ARN
+	}
+	return nil
+}
