@@ -1,0 +1,166 @@
+package workflows
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atlas-cmk/atlas-cmk/activities"
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+const (
+	aProject = "64b7f0c2a1d3e4f5a6b7c8d9"
+	aKeyID   = "mrk-0123456789abcdef0123456789abcdef"
+	aKeyARN  = "arn:aws:kms:us-east-1:111122223333:key/" + aKeyID
+	aRoleARN = "arn:aws:iam::111122223333:role/atlas-cmk-" + aProject
+)
+
+// healthy is a project on which nothing has been done, and for which nothing stands in the way: two clusters, in two
+// regions, of a key with replicas in both.
+func healthy() seen {
+	yes := true
+	delegating := activities.KeyPolicy{Delegates: []string{"111122223333"}}
+	return seen{
+		Project: &activities.Project{ID: aProject, Clusters: []activities.Cluster{
+			{Name: "a", State: cmk.ClusterIdle, Provider: cmk.ProviderNone, Regions: []string{"US_EAST_1"}, Clouds: []string{"AWS"}, Tiers: []string{"M30"}},
+			{Name: "b", State: cmk.ClusterIdle, Provider: cmk.ProviderNone, Regions: []string{"EU_WEST_1", "US_EAST_1"}, Clouds: []string{"AWS"}, Tiers: []string{"M10"}},
+		}},
+		Key: &activities.Key{
+			ARN: aKeyARN, ID: aKeyID, Region: "US_EAST_1", State: "Enabled", Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS", Manager: "CUSTOMER",
+			MultiRegion: true, Rotated: &yes,
+			Replicas: []activities.KeyReplica{
+				{Region: "EU_WEST_1", ARN: "arn:aws:kms:eu-west-1:111122223333:key/" + aKeyID, State: "Enabled", Policy: delegating},
+				{Region: "US_EAST_1", ARN: aKeyARN, State: "Enabled", Policy: delegating},
+			},
+		},
+		Role: &activities.IAMRole{ARN: aRoleARN},
+	}
+}
+
+func request() cmk.EnableRequest {
+	return cmk.EnableRequest{ProjectID: aProject, Key: aKeyARN, KeyRegion: "US_EAST_1", Role: cmk.RoleRequest{Mode: cmk.RoleCreate, Name: "atlas-cmk-" + aProject}}
+}
+
+// enabled makes the project one that is encrypted with the key through the role.
+func enabled(s *seen) {
+	s.Role.Exists, s.Role.ExternalID = true, "external"
+	s.Project.Roles = []activities.AccessRole{{ID: "role", ARN: aRoleARN, ExternalID: "external", Authorized: true}}
+	s.Project.Encryption = activities.Encryption{Enabled: true, Valid: true, KeyID: aKeyARN, Region: "US_EAST_1", RoleID: "role", RequirePrivateNetworking: true}
+}
+
+func TestFindings(t *testing.T) {
+	type world struct {
+		r *cmk.EnableRequest
+		s *seen
+	}
+	for code, c := range map[string]struct {
+		severity cmk.Severity
+		object   string
+		change   func(w world)
+	}{
+		string(cmk.FindingClusterMissing):    {cmk.SeverityError, "z", func(w world) { w.r.Clusters.Names = []string{"z"} }},
+		string(cmk.FindingClusterNotOnAWS):   {cmk.SeverityError, "b", func(w world) { w.s.Project.Clusters[1].Clouds = []string{"AWS", "GCP"} }},
+		string(cmk.FindingClusterOtherKMS):   {cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Provider = "AZURE" }},
+		string(cmk.FindingClusterTooSmall):   {cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Tiers = []string{"M2"} }},
+		string(cmk.FindingClusterPaused):     {cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Paused = true }},
+		string(cmk.FindingClusterNotIdle):    {cmk.SeverityWarning, "a", func(w world) { w.s.Project.Clusters[0].State = cmk.ClusterUpdating }},
+		string(cmk.FindingClusterUncovered):  {cmk.SeverityError, "b", func(w world) { w.r.Regions = []string{"US_EAST_1"} }},
+		string(cmk.FindingRegionUncovered):   {cmk.SeverityWarning, "EU_WEST_1", func(w world) { w.r.Regions, w.r.Clusters.Names = []string{"US_EAST_1"}, []string{"a"} }},
+		string(cmk.FindingNoRegions):         {cmk.SeverityError, "", func(w world) { w.s.Project.Clusters = nil }},
+		string(cmk.FindingClusterReencrypts): {cmk.SeverityInfo, "a", func(world) {}},
+
+		string(cmk.FindingEnabledWithCredentials): {cmk.SeverityError, "AKIA", func(w world) {
+			enabled(w.s)
+			w.s.Project.Encryption.RoleID, w.s.Project.Encryption.AccessKeyID = "", "AKIA"
+		}},
+		string(cmk.FindingEnabledWithOtherRole): {cmk.SeverityError, "other", func(w world) { enabled(w.s); w.s.Project.Encryption.RoleID = "other" }},
+		string(cmk.FindingEnabledWithOtherKey):  {cmk.SeverityError, "arn:other", func(w world) { enabled(w.s); w.s.Project.Encryption.KeyID = "arn:other" }},
+		string(cmk.FindingSettingsInvalid):      {cmk.SeverityError, aKeyARN, func(w world) { enabled(w.s); w.s.Project.Encryption.Valid = false }},
+		string(cmk.FindingOtherProvider):        {cmk.SeverityError, "AZURE", func(w world) { w.s.Project.Encryption.Other = "AZURE" }},
+		string(cmk.FindingWindow): {cmk.SeverityWarning, "a", func(w world) {
+			enabled(w.s)
+			w.s.Project.Encryption.RequirePrivateNetworking = false
+			w.s.Project.Clusters[0].Provider = cmk.ProviderAWS
+		}},
+		string(cmk.FindingNetworkingNoPath): {cmk.SeverityWarning, aProject, func(w world) { enabled(w.s); w.s.Project.Clusters[0].Provider = cmk.ProviderAWS }},
+
+		string(cmk.FindingKeyNotEncrypting):   {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.Usage = "SIGN_VERIFY" }},
+		string(cmk.FindingKeyNotEnabled):      {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.State = "PendingDeletion" }},
+		string(cmk.FindingKeyAWSManaged):      {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.Manager = "AWS" }},
+		string(cmk.FindingKeyExpires):         {cmk.SeverityWarning, aKeyARN, func(w world) { w.s.Key.ValidTo = time.Unix(1, 0) }},
+		string(cmk.FindingKeyCustomStore):     {cmk.SeverityWarning, aKeyARN, func(w world) { w.s.Key.Store = "cks-1" }},
+		string(cmk.FindingKeyNotRotated):      {cmk.SeverityInfo, aKeyARN, func(w world) { no := false; w.s.Key.Rotated = &no }},
+		string(cmk.FindingKeySingleRegion):    {cmk.SeverityError, "EU_WEST_1", func(w world) { w.s.Key.MultiRegion, w.s.Key.Replicas = false, w.s.Key.Replicas[1:] }},
+		string(cmk.FindingReplicaMissing):     {cmk.SeverityError, "EU_WEST_1", func(w world) { w.s.Key.Replicas = w.s.Key.Replicas[1:] }},
+		string(cmk.FindingReplicaNotEnabled):  {cmk.SeverityError, "arn:aws:kms:eu-west-1:111122223333:key/" + aKeyID, func(w world) { w.s.Key.Replicas[0].State = "Disabled" }},
+		string(cmk.FindingKeyPolicyNoAccess):  {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.Replicas[1].Policy = activities.KeyPolicy{} }},
+		string(cmk.FindingKeyPolicyCondition): {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.Replicas[1].Policy = activities.KeyPolicy{Conditional: []string{"x"}} }},
+		string(cmk.FindingKeyPolicyDeny):      {cmk.SeverityWarning, aKeyARN, func(w world) { w.s.Key.Replicas[1].Policy.Denies = []string{"x"} }},
+		string(cmk.FindingKeyPolicyUnread):    {cmk.SeverityWarning, aKeyARN, func(w world) { w.s.Key.Replicas[1].Policy = activities.KeyPolicy{Unread: "AccessDenied"} }},
+
+		string(cmk.FindingRoleMissing):         {cmk.SeverityError, "r", func(w world) { w.r.Role = cmk.RoleRequest{Mode: cmk.RoleAdopt, Name: "r"} }},
+		string(cmk.FindingRoleBoundary):        {cmk.SeverityWarning, aRoleARN, func(w world) { w.s.Role.Boundary = "arn:aws:iam::1:policy/b" }},
+		string(cmk.FindingTrustTooLong):        {cmk.SeverityWarning, aRoleARN, func(w world) { w.s.Role.TrustSize = 1900 }},
+		string(cmk.FindingPendingRolesUnknown): {cmk.SeverityInfo, "p", func(w world) { w.s.Project.Roles = []activities.AccessRole{{ID: "p", ExternalID: "x"}} }},
+		string(cmk.FindingEndpointExists): {cmk.SeverityInfo, "US_EAST_1", func(w world) {
+			w.s.Project.Endpoints = []activities.Endpoint{{ID: "e", Region: "US_EAST_1", Status: cmk.EndpointActive}}
+		}},
+		string(cmk.FindingEndpointStuck): {cmk.SeverityWarning, "US_EAST_1", func(w world) {
+			w.s.Project.Endpoints = []activities.Endpoint{{ID: "e", Region: "US_EAST_1", Status: cmk.EndpointFailed}}
+		}},
+		string(cmk.FindingNotEvaluated): {cmk.SeverityInfo, "", func(world) {}},
+	} {
+		t.Run(code, func(t *testing.T) {
+			r, s := request(), healthy()
+			c.change(world{&r, &s})
+			_, findings := assess(r, s)
+			at := slices.IndexFunc(findings, func(f cmk.Finding) bool { return string(f.Code) == code && f.Object == c.object })
+			require.GreaterOrEqual(t, at, 0, "%+v", findings)
+			require.Equal(t, c.severity, findings[at].Severity)
+			require.NotEmpty(t, findings[at].Detail)
+			if c.severity == cmk.SeverityError {
+				require.NotEmpty(t, findings[at].Remedy)
+			}
+		})
+	}
+}
+
+func TestNothingStandsInTheWayOfAHealthyProject(t *testing.T) {
+	for name, change := range map[string]func(*seen){"untouched": func(*seen) {}, "enabled": enabled} {
+		s := healthy()
+		change(&s)
+		target, findings := assess(request(), s)
+		for _, f := range findings {
+			require.NotEqual(t, cmk.SeverityError, f.Severity, "%s: %+v", name, f)
+			require.NotEqual(t, cmk.SeverityWarning, f.Severity, "%s: %+v", name, f)
+		}
+		require.Equal(t, []string{"EU_WEST_1", "US_EAST_1"}, target.regions)
+		require.Equal(t, "b", target.clusters[0].Name, "the cluster that covers the most regions goes first")
+		require.Len(t, target.keyARNs, 2)
+	}
+}
+
+// The project keeps its spelling of the key: to send another might count as a rotation.
+func TestKeyKeepsItsSpelling(t *testing.T) {
+	s := healthy()
+	enabled(&s)
+	s.Project.Encryption.KeyID = aKeyID
+	target, _ := assess(request(), s)
+	require.Equal(t, aKeyID, target.keyID)
+}
+
+func TestPlanIsKnownByWhatItDoes(t *testing.T) {
+	s := healthy()
+	target, _ := assess(request(), s)
+	p := plan(request(), s, target)
+	require.Equal(t, p.Hash, plan(request(), s, target).Hash)
+	require.Equal(t, len(p.Steps), p.Writes())
+	reworded := slices.Clone(p.Steps)
+	reworded[0].Exposure = "said better"
+	require.Equal(t, p.Hash, hash(reworded))
+	reworded[0].Exists = true
+	require.NotEqual(t, p.Hash, hash(reworded))
+}
