@@ -8,7 +8,6 @@ import (
 	"testing"
 )
 
-//nolint:gochecknoglobals // TestMain has no other way to hand it to the tests
 var shared *theatre
 
 func TestMain(m *testing.M) {
