@@ -77,6 +77,16 @@ const (
 	FindingMaintenanceDue      FindingCode = "MAINTENANCE_DUE"
 	FindingEndpointMissing     FindingCode = "ENDPOINT_MISSING"
 	FindingEndpointInUse       FindingCode = "ENDPOINT_IN_USE"
+
+	FindingNotEnabled           FindingCode = "NOT_ENABLED"
+	FindingOnRoleAlready        FindingCode = "ON_ROLE_ALREADY"
+	FindingRoleDenied           FindingCode = "ROLE_DENIED"
+	FindingSettleShort          FindingCode = "SETTLE_SHORT"
+	FindingAccessKeyUnknown     FindingCode = "ACCESS_KEY_UNKNOWN"
+	FindingAccessKeyNeeded      FindingCode = "ACCESS_KEY_NEEDED"
+	FindingAccessKeyInUse       FindingCode = "ACCESS_KEY_IN_USE"
+	FindingAccessKeyShared      FindingCode = "ACCESS_KEY_MAY_BE_SHARED"
+	FindingProjectOnCredentials FindingCode = "PROJECT_ON_CREDENTIALS"
 )
 
 // Step is one thing that a plan will do, or finds done.

@@ -18,6 +18,10 @@ const (
 	DisablePrivateNetworking = "DisablePrivateNetworking"
 	// RemovePrivateEndpoints deletes private endpoints that no cluster needs.
 	RemovePrivateEndpoints = "RemovePrivateEndpoints"
+	// MigrateUserToRole moves a project from an IAM user's access key to an IAM role. The key stays the same.
+	MigrateUserToRole = "MigrateUserToRole"
+	// RetireAccess withdraws an access key that no project uses any more, once no snapshot needs it.
+	RetireAccess = "RetireAccess"
 	// LeaseWorkflow is the lease that every change of a project holds while it may write. It is started by changes
 	// alone, never by hand.
 	LeaseWorkflow = "Lease"
