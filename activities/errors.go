@@ -143,6 +143,11 @@ func notReady(wait time.Duration, what string, args ...any) error {
 	})
 }
 
+// retried refuses for a reason that may pass by itself.
+func retried(errorType, why string, args ...any) error {
+	return temporal.NewApplicationError(fmt.Sprintf(why, args...), errorType)
+}
+
 // final refuses to go on, for a reason that trying again does not change.
 func final(errorType, why string, args ...any) error {
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(why, args...), errorType, temporal.ApplicationErrorOptions{NonRetryable: true})

@@ -21,6 +21,8 @@ const (
 	ErrForeign = "Foreign"
 	// ErrNotVerified: all was written, but the final look did not find what was asked for. Details hold the Report.
 	ErrNotVerified = "NotVerified"
+	// ErrRoleDenied: the policies of the IAM role do not let it use the key.
+	ErrRoleDenied = "RoleDenied"
 	// ErrNotReady: what is awaited has not happened yet. It is benign, and retried.
 	ErrNotReady = "NotReady"
 	// ErrUnreachable: a service could not be reached or gave no usable answer. Retried.

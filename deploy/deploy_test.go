@@ -62,6 +62,8 @@ func clientActions(t *testing.T) (actions []string) {
 
 func resource(action string) string {
 	switch {
+	case strings.Contains(action, "AccessKey"):
+		return "arn:aws:iam::" + account + ":user/atlas-kms"
 	case strings.HasPrefix(action, "iam:"):
 		return "arn:aws:iam::" + account + ":role/atlas-cmk-6a00000000000000000000aa"
 	case strings.HasPrefix(action, "kms:"):
