@@ -14,5 +14,7 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(SafeDisableCMK, workflow.RegisterOptions{Name: cmk.SafeDisableCMK})
 	r.RegisterWorkflowWithOptions(DisablePrivateNetworking, workflow.RegisterOptions{Name: cmk.DisablePrivateNetworking})
 	r.RegisterWorkflowWithOptions(RemovePrivateEndpoints, workflow.RegisterOptions{Name: cmk.RemovePrivateEndpoints})
+	r.RegisterWorkflowWithOptions(MigrateUserToRole, workflow.RegisterOptions{Name: cmk.MigrateUserToRole})
+	r.RegisterWorkflowWithOptions(RetireAccess, workflow.RegisterOptions{Name: cmk.RetireAccess})
 	r.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
 }
