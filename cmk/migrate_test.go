@@ -2,7 +2,6 @@ package cmk
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
@@ -53,7 +52,7 @@ func TestRetirementIsCompletedAndChecked(t *testing.T) {
 func fields(t *testing.T, err error) (names []string) {
 	t.Helper()
 	var invalid *InvalidRequestError
-	require.True(t, errors.As(err, &invalid), "%v", err)
+	require.ErrorAs(t, err, &invalid)
 	for _, p := range invalid.Problems {
 		names = append(names, p.Field)
 	}

@@ -84,7 +84,7 @@ func DecodeRetire(data []byte) (RetireRequest, error) {
 	}
 	slices.Sort(r.ProjectIDs)
 	r.Approval.complete()
-	r.RetireOptions.complete()
+	r.complete()
 	if err := r.validate(); err != nil {
 		return RetireRequest{}, err
 	}

@@ -35,9 +35,7 @@ func RetireAccess(ctx workflow.Context, input json.RawMessage) (*cmk.Report, err
 	if err := r.listen(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.listenMore(ctx); err != nil {
-		return nil, err
-	}
+	r.listenForProjects(ctx)
 	return r.end(ctx, r.steps(ctx))
 }
 
@@ -53,10 +51,6 @@ type retirement struct {
 	started, lossRejected bool
 	// joined is true when another project has joined since the waits began: they begin anew.
 	joined bool
-	// restoredBy is who asked for the access key to be made Active again.
-	restoredBy string
-	// inactive is true while the access key is Inactive by our hand.
-	inactive bool
 }
 
 func (r *retirement) steps(ctx workflow.Context) error {
@@ -87,8 +81,8 @@ func (r *retirement) steps(ctx workflow.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
-		if r.restoredBy != "" && r.inactive {
-			return r.reactivate(ctx)
+		if r.turned() {
+			return r.turnBack(ctx)
 		}
 	}
 	return nil
@@ -127,7 +121,8 @@ func (r *retirement) look(ctx workflow.Context) error {
 				return err
 			}
 			if e := p.Encryption; e.Enabled && e.RoleID == "" {
-				return failure(cmk.ErrForeign, "project %s still uses its key through access key %s: migrate it to a role first (%s)", id, e.AccessKeyID, cmk.FindingProjectOnCredentials)
+				f.err(cmk.FindingProjectOnCredentials, id, "migrate it to a role first", "project %s still uses its key through access key %s", id, e.AccessKeyID)
+				return failure(cmk.ErrPreflightFailed, "project %s still uses its key through access key %s: migrate it to a role first", id, e.AccessKeyID)
 			}
 			return nil
 		})
@@ -219,7 +214,7 @@ func (r *retirement) deactivate(ctx workflow.Context) error {
 	if err != nil || used != nil {
 		return firstOf(err, used)
 	}
-	r.inactive = true
+	r.inactive()
 	if r.key.Active {
 		r.wrote(ctx, cmk.SystemIAM, "make access key Inactive", r.key.ID)
 	}
@@ -251,7 +246,7 @@ func (r *retirement) settle(ctx workflow.Context) error {
 	until := workflow.Now(ctx).Add(time.Duration(r.request.SettleInactive))
 	done := r.await(ctx, cmk.Wait{
 		For: cmk.AwaitingSettling, What: "access key " + r.key.ID + " stays Inactive while the projects are watched", Until: until,
-		Signal: signalRestore, Example: example(map[string]string{"by": yourName}),
+		Signal: cmk.SignalRestore, Example: example(map[string]string{"by": yourName}),
 	})
 	defer done()
 	return r.persist(ctx, "watch the projects while the access key is Inactive", func(ctx workflow.Context) error {
@@ -263,10 +258,10 @@ func (r *retirement) settle(ctx workflow.Context) error {
 			watched = r.watch(ctx)
 			finished = true
 		})
-		if err := workflow.Await(ctx, func() bool { return finished || r.restoredBy != "" }); err != nil {
+		if err := workflow.Await(ctx, func() bool { return finished || r.turned() }); err != nil {
 			return err
 		}
-		if r.restoredBy != "" {
+		if r.turned() {
 			return nil
 		}
 		return watched
@@ -289,9 +284,6 @@ func (r *retirement) watch(ctx workflow.Context) error {
 
 // approveDeletion waits for the approval of the deletion.
 func (r *retirement) approveDeletion(ctx workflow.Context) error {
-	if r.restoredBy != "" {
-		return nil
-	}
 	r.enter(ctx, cmk.PhaseDeletion)
 	steps := []cmk.Step{{Action: "delete the access key", Object: r.key.ID, Irreversible: "a deleted access key cannot be made again"}}
 	gate := &gate{hash: hash(steps)}
@@ -304,7 +296,7 @@ func (r *retirement) approveDeletion(ctx workflow.Context) error {
 	})
 	defer done()
 	what := "approval of the deletion of access key " + r.key.ID + ", which stays Inactive,"
-	err := until(ctx, deadline, what, func() bool { return gate.decided(r.approvals.policy.Approvers) || r.restoredBy != "" })
+	err := until(ctx, deadline, what, func() bool { return gate.decided(r.approvals.policy.Approvers) || r.turned() })
 	if err == nil && gate.rejected {
 		return failure(cmk.ErrRejected, "the deletion of access key %s was rejected by %s; it stays Inactive", r.key.ID, gate.votes[len(gate.votes)-1].By)
 	}
@@ -314,15 +306,17 @@ func (r *retirement) approveDeletion(ctx workflow.Context) error {
 func (r *retirement) delete(ctx workflow.Context) error {
 	err := r.persist(ctx, "delete the access key", func(ctx workflow.Context) error {
 		return r.underLeases(ctx, func(leases []activities.Lease) error {
-			if r.restoredBy != "" {
+			if r.turned() {
 				return nil
 			}
 			err := workflow.ExecuteActivity(writing(ctx, "delete access key "+r.key.ID), iam.DeleteAccessKey, r.withdrawal(leases)).Get(ctx, nil)
-			r.inactive = err != nil
+			if err == nil {
+				r.turn = nil // there is nothing to be restored any more
+			}
 			return err
 		})
 	})
-	if err != nil || r.inactive {
+	if err != nil || r.turn != nil {
 		return err
 	}
 	r.wrote(ctx, cmk.SystemIAM, "delete access key", r.key.ID)

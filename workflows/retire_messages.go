@@ -11,9 +11,6 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// signalRestore makes the access key Active again, by a person's word alone.
-const signalRestore = "restore"
-
 // signalJoin tells a retirement of further projects that have used the access key; migrations send it.
 const signalJoin = "join"
 
@@ -23,54 +20,26 @@ type joining struct {
 	SwitchedAt time.Time `json:"switchedAt"`
 }
 
-// listenMore registers what a retirement understands beyond what every change does.
-func (r *retirement) listenMore(ctx workflow.Context) error {
+// listenForProjects registers the handler of signalJoin.
+func (r *retirement) listenForProjects(ctx workflow.Context) {
 	apart, _ := workflow.NewDisconnectedContext(ctx)
-	join := workflow.GetSignalChannelWithOptions(ctx, signalJoin, workflow.SignalChannelOptions{Description: "another project has used the access key"})
+	channel := workflow.GetSignalChannelWithOptions(ctx, signalJoin, workflow.SignalChannelOptions{Description: "other projects have used the access key"})
 	workflow.GoNamed(apart, signalJoin, func(ctx workflow.Context) {
 		for {
 			var raw json.RawMessage
-			if !join.Receive(ctx, &raw) {
+			if !channel.Receive(ctx, &raw) {
 				return
 			}
 			r.join(raw)
 		}
 	})
-	restore := workflow.GetSignalChannelWithOptions(ctx, signalRestore, workflow.SignalChannelOptions{Description: `make the access key Active again: {"by", "reason"}`})
-	workflow.GoNamed(apart, signalRestore, func(ctx workflow.Context) {
-		for {
-			var raw json.RawMessage
-			if !restore.Receive(ctx, &raw) {
-				return
-			}
-			if code, why := r.examineRestore(raw); code != "" {
-				r.approvals.refuse(cmk.Refusal{Signal: signalRestore, At: workflow.Now(ctx).UTC(), Code: code, Why: why})
-				continue
-			}
-			r.restore(raw)
-		}
-	})
-	return workflow.SetUpdateHandlerWithOptions(ctx, signalRestore,
-		func(_ workflow.Context, raw json.RawMessage) (cmk.Status, error) {
-			r.restore(raw)
-			return r.snapshot(), nil
-		},
-		workflow.UpdateHandlerOptions{
-			Description: `make the access key Active again: {"by", "reason"}`,
-			Validator: func(_ workflow.Context, raw json.RawMessage) error {
-				if code, why := r.examineRestore(raw); code != "" {
-					return refused(cmk.Refusal{Signal: signalRestore, Code: code, Why: why})
-				}
-				return nil
-			},
-		})
 }
 
 // join adds projects. The waits begin anew: snapshots of theirs may need the access key for longer.
 func (r *retirement) join(raw json.RawMessage) {
 	j, err := decode[joining](raw)
-	if err != nil || r.inactive {
-		return // an access key that is Inactive had not been used for long: no project came from it since
+	if err != nil || r.turn != nil {
+		return // an access key that is Inactive had not been used for long: no project has come from it since
 	}
 	ids := append(slices.Clone(r.request.ProjectIDs), j.ProjectIDs...)
 	slices.Sort(ids)
@@ -83,41 +52,31 @@ func (r *retirement) join(raw json.RawMessage) {
 	r.chosen[stepDisuse] = cmk.SignalRetry
 }
 
-func (r *retirement) examineRestore(raw json.RawMessage) (code, why string) {
-	d, err := decode[cmk.Resolution](raw)
-	switch {
-	case err != nil:
-		return cmk.RefusedUnreadable, err.Error()
-	case d.By == "":
-		return cmk.RefusedNameMissing, "by is missing: say who decides"
-	case !r.inactive:
-		return cmk.RefusedNothingWaits, "the access key is not Inactive by this retirement's hand"
-	}
-	return "", ""
+// inactive opens the way for people to end the retirement, now that the access key is Inactive: with restore, which makes
+// it Active again, or with stop, which leaves it. A step that waits for a person is answered by that.
+func (r *retirement) inactive() {
+	r.turn = &turn{cancel: func() {
+		for _, step := range r.stepsMeant(cmk.SignalRetry, "") {
+			r.chosen[step] = cmk.SignalRetry
+		}
+	}}
 }
 
-// restore has the access key made Active again, as soon as the step in flight allows. A step that waits for a person is
-// answered by it.
-func (r *retirement) restore(raw json.RawMessage) {
-	d, err := decode[cmk.Resolution](raw)
-	if err != nil {
-		return
-	}
-	r.restoredBy = d.By
-	for _, step := range r.stepsMeant(cmk.SignalRetry, "") {
-		r.chosen[step] = cmk.SignalRetry
-	}
-}
+// turned is true once people have ended the retirement.
+func (r *retirement) turned() bool { return r.turn != nil && r.turn.signal != "" }
 
-// reactivate makes the access key Active again and ends the retirement.
-func (r *retirement) reactivate(ctx workflow.Context) error {
+// turnBack ends the retirement as people have asked for.
+func (r *retirement) turnBack(ctx workflow.Context) error {
+	if r.turn.signal == cmk.SignalStop {
+		return failure(cmk.ErrAborted, "%s has asked for stop; access key %s stays Inactive", r.turn.by, r.key.ID)
+	}
 	err := r.persist(ctx, "make the access key Active again", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(writing(ctx, "make access key "+r.key.ID+" Active again"), iam.ReactivateAccessKey, activities.AccessKeyInput{AccessKeyID: r.key.ID}).Get(ctx, nil)
+		in := activities.AccessKeyInput{AccessKeyID: r.key.ID}
+		return workflow.ExecuteActivity(writing(ctx, "make access key "+r.key.ID+" Active again"), iam.ReactivateAccessKey, in).Get(ctx, nil)
 	})
 	if err != nil {
 		return err
 	}
-	r.inactive = false
 	r.undid(ctx, cmk.SystemIAM, "make access key Active again", r.key.ID)
-	return failure(cmk.ErrAborted, "access key %s is Active again, as %s asked; it is not retired", r.key.ID, r.restoredBy)
+	return failure(cmk.ErrAborted, "access key %s is Active again, as %s asked; it is not retired", r.key.ID, r.turn.by)
 }
