@@ -91,7 +91,7 @@ func writeOf(r *http.Request) string {
 }
 
 func writeAction(action string) string {
-	for _, prefix := range []string{"Get", "List", "Describe"} {
+	for _, prefix := range []string{"Get", "List", "Describe", "Simulate"} {
 		if strings.HasPrefix(action, prefix) {
 			return ""
 		}
