@@ -127,10 +127,11 @@ func (x *exit) deleteAll(ctx workflow.Context, deleted *[]activities.Endpoint) e
 	}
 }
 
-// leaving is for the steps inside the window: tried until the deadline, and soon again.
+// leaving is for the steps inside the window: tried until the deadline, and soon again, also when a worker is lost.
 func leaving(ctx workflow.Context, summary string, deadline time.Time) workflow.Context {
 	o := workflow.GetActivityOptions(writing(ctx, summary))
 	o.ScheduleToCloseTimeout = max(deadline.Sub(workflow.Now(ctx)), time.Second)
+	o.HeartbeatTimeout = 3 * time.Second
 	o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1}
 	return workflow.WithActivityOptions(ctx, o)
 }

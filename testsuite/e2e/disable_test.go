@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -261,4 +262,48 @@ func TestDisableStopped(t *testing.T) {
 	require.Equal(t, cmk.PhaseStopped, report.Phase)
 	require.Equal(t, cmk.StateSomeOff, report.State)
 	require.True(t, slices.ContainsFunc(report.Clusters, func(c cmk.ClusterReport) bool { return !c.Done }))
+}
+
+// The worker is killed before and after every single write of SafeDisableCMK, and after its answer. Each time the run
+// finishes as if nothing had happened.
+func TestDisableCrashAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	calm := newStage(t, shared, sim.Options{World: grown(searching)})
+	points := &gate{}
+	calm.guard(points)
+	calm.start()
+	run := calm.disable(nil)
+	calm.approvePlan(run)
+	report, failed := calm.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.Len(t, points.writes, 10)
+
+	for n, write := range points.writes {
+		for _, when := range []moment{beforeWrite, afterWrite, afterAnswer} {
+			t.Run(fmt.Sprintf("%02d-%s-%s", n+1, write[strings.LastIndex(write, " ")+1:], when), func(t *testing.T) {
+				t.Parallel()
+				o := sim.Options{World: grown(searching)}
+				if n < 4 {
+					o.Scale = 600 // what a crash costs in the window counts as simulated time
+				}
+				s := newStage(t, shared, o)
+				crashed := make(chan struct{})
+				s.guard(&gate{nth: n + 1, when: when, crash: func() {
+					s.worker.Kill()
+					close(crashed)
+				}})
+				s.start()
+				run := s.disable(nil)
+				s.approvePlan(run)
+				<-crashed
+				s.start()
+				report, failed := s.result(run)
+				require.Empty(t, failed, report.Problem)
+				require.True(t, report.Verified)
+				require.Len(t, report.Writes, 10)
+				onceOff(t, s.writes())
+				require.Len(t, s.writes(), 10)
+			})
+		}
+	}
 }
