@@ -110,7 +110,7 @@ func (a *Atlas) ReadProject(ctx context.Context, in ProjectInput) (*Project, err
 	if err != nil {
 		return nil, atlasError(err, response, "read project %s", in.ProjectID)
 	}
-	p := &Project{ID: in.ProjectID, Name: group.GetName(), At: time.Now().UTC()}
+	p := &Project{ID: in.ProjectID, Name: group.GetName(), At: a.pace.clock().Now().UTC()}
 	if p.Encryption, err = a.encryption(ctx, in.ProjectID); err != nil {
 		return nil, err
 	}

@@ -37,11 +37,12 @@ func (a *Atlas) ObserveCalm(ctx context.Context, in CalmInput) error {
 	if window.GetStartASAP() {
 		return notReady(a.wait(ctx, in.Until, false), "maintenance of project %s is running", in.ProjectID)
 	}
-	due, err := nextMaintenance(window.GetDayOfWeek(), window.GetHourOfDay(), window.GetTimeZoneId(), time.Now())
+	now := a.pace.clock().Now()
+	due, err := nextMaintenance(window.GetDayOfWeek(), window.GetHourOfDay(), window.GetTimeZoneId(), now)
 	if err != nil {
 		return final(cmk.ErrForeign, "the maintenance window of project %s cannot be read: %v", in.ProjectID, err)
 	}
-	if !due.IsZero() && time.Until(due) < maintenanceAhead {
+	if !due.IsZero() && due.Sub(now) < maintenanceAhead {
 		return notReady(a.wait(ctx, in.Until, false), "maintenance of project %s is due at %s", in.ProjectID, due.Format(time.RFC3339))
 	}
 	return nil

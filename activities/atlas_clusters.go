@@ -135,7 +135,7 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 		return nil, err
 	}
 	idle := a.idleSince(ctx)
-	now := time.Now()
+	now := a.pace.clock().Now()
 	settling := false
 	seen := make([]ClusterState, len(in.LastSeen))
 	for i, last := range in.LastSeen {

@@ -107,7 +107,7 @@ func (a *Atlas) ObserveEndpoints(ctx context.Context, in ObserveEndpointsInput) 
 
 // wait is the delay until the next look of the activity that runs under ctx.
 func (a *Atlas) wait(ctx context.Context, until time.Time, idle bool) time.Duration {
-	return a.pace.next(activity.GetInfo(ctx).ScheduledTime, until, time.Now(), idle)
+	return a.pace.next(activity.GetInfo(ctx).ScheduledTime, until, a.pace.clock().Now(), idle)
 }
 
 // RemoveEndpointsInput asks for endpoints to be deleted.

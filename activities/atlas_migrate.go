@@ -34,7 +34,7 @@ func (a *Atlas) SwitchToRole(ctx context.Context, in SwitchInput) (*Encryption, 
 	if err != nil {
 		return nil, err
 	}
-	late := !time.Now().Before(in.Until)
+	late := !a.pace.clock().Now().Before(in.Until)
 	switch {
 	case in.done(now) && (now.Valid || late):
 		return &now, nil

@@ -77,7 +77,7 @@ func (a *Atlas) backupsOf(ctx context.Context, in BackupsInput, c *admin.Cluster
 		return nil, err
 	}
 	var out []Snapshot
-	now := time.Now()
+	now := a.pace.clock().Now()
 	for _, s := range all {
 		if s.created.Before(in.Before) && s.expires.After(now) {
 			out = append(out, Snapshot{ProjectID: in.ProjectID, Cluster: c.GetName(), ID: s.id, ExpiresAt: s.expires.UTC()})
@@ -106,9 +106,9 @@ type backup struct {
 // is looked at again.
 const undated = time.Hour
 
-func backupOf(id string, created, expires time.Time) backup {
+func (a *Atlas) backupOf(id string, created, expires time.Time) backup {
 	if expires.IsZero() {
-		expires = time.Now().Add(undated)
+		expires = a.pace.clock().Now().Add(undated)
 	}
 	return backup{id, created, expires}
 }
@@ -122,7 +122,7 @@ func (a *Atlas) snapshots(ctx context.Context, projectID, cluster string) ([]bac
 		}
 		for _, s := range got.GetResults() {
 			if s.GetStatus() != "failed" {
-				all = append(all, backupOf(s.GetId(), s.GetCreatedAt(), s.GetExpiresAt()))
+				all = append(all, a.backupOf(s.GetId(), s.GetCreatedAt(), s.GetExpiresAt()))
 			}
 		}
 		if len(got.GetResults()) < pageSize {
@@ -140,7 +140,7 @@ func (a *Atlas) shardedSnapshots(ctx context.Context, projectID, cluster string)
 	var all []backup
 	for _, s := range got.GetResults() {
 		if s.GetStatus() != "failed" {
-			all = append(all, backupOf(s.GetId(), s.GetCreatedAt(), s.GetExpiresAt()))
+			all = append(all, a.backupOf(s.GetId(), s.GetCreatedAt(), s.GetExpiresAt()))
 		}
 	}
 	return all, nil

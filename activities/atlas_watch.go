@@ -42,7 +42,7 @@ func (a *Atlas) WatchKey(ctx context.Context, in WatchKeyInput) (*Encryption, er
 			activity.GetLogger(ctx).Warn("unreadable heartbeat, starting anew", "error", err)
 		}
 	}
-	look := time.Now().UTC()
+	look := a.pace.clock().Now().UTC()
 	trouble, err := a.trouble(ctx, in.ProjectID, now, since)
 	if err != nil {
 		return nil, err

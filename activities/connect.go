@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,12 +27,14 @@ type AtlasAccess struct {
 	BaseURL                string
 	ClientID, ClientSecret string
 	PublicKey, PrivateKey  string
+	// Transport carries the requests; nil means http.DefaultTransport.
+	Transport http.RoundTripper
 }
 
 // Client makes a client of the Atlas Admin API. Credentials are proven by the first call, not here.
 func (a AtlasAccess) Client(agent Agent) (*admin.APIClient, error) {
 	var transport http.RoundTripper
-	base := agent.Transport(http.DefaultTransport)
+	base := agent.Transport(cmp.Or(a.Transport, http.DefaultTransport))
 	switch {
 	case a.ClientID != "" && a.ClientSecret != "":
 		transport = newBearer(a, base)

@@ -297,7 +297,7 @@ func (a *IAM) shown(ctx context.Context, what string, look func() (bool, error))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(wait):
+		case <-a.pace.clock().After(wait):
 			wait *= 2
 		}
 	}

@@ -35,7 +35,7 @@ type AccessKeyInput struct {
 // ReadAccessKey reads whose an access key is, its status, and its latest use. One that the worker's account does not have
 // does not exist for it.
 func (a *IAM) ReadAccessKey(ctx context.Context, in AccessKeyInput) (*AccessKey, error) {
-	key := &AccessKey{ID: in.AccessKeyID, ReadAt: time.Now().UTC()}
+	key := &AccessKey{ID: in.AccessKeyID, ReadAt: a.pace.clock().Now().UTC()}
 	used, err := a.api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &in.AccessKeyID})
 	if isCode(err, "NoSuchEntity") {
 		return key, nil

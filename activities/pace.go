@@ -16,11 +16,20 @@ type Pace struct {
 	// Settle is how long a state must stand before it is believed to stay: a cluster has been seen IDLE just before it
 	// began the change that was asked of it.
 	Settle time.Duration
+	// Clock is the time by which all this counts; nil means the wall clock.
+	Clock Clock
 }
 
 // DefaultPace suits Atlas: endpoints take minutes, clusters minutes to hours.
 func DefaultPace() Pace {
 	return Pace{Shortest: 5 * time.Second, Longest: 60 * time.Second, Growth: 0.03, Idle: 5 * time.Minute, Settle: 5 * time.Second}
+}
+
+func (p Pace) clock() Clock {
+	if p.Clock == nil {
+		return wallClock{}
+	}
+	return p.Clock
 }
 
 // next is the delay before the next look of a wait that began at since and must end by until. It never reaches beyond
