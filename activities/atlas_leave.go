@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -99,7 +100,7 @@ func (a *Atlas) LeavePrivateNetworking(ctx context.Context, in LeaveInput) (*Lef
 		}
 	}
 	if len(all) > 0 {
-		return nil, notReady(a.pace.Shortest/2, "%d private endpoints are being deleted", len(all))
+		return nil, notReady(a.whileDeleting(ctx, in), "%d private endpoints are being deleted", len(all))
 	}
 	now, err := a.expected(ctx, in)
 	if err != nil || !now.RequirePrivateNetworking {
@@ -110,6 +111,17 @@ func (a *Atlas) LeavePrivateNetworking(ctx context.Context, in LeaveInput) (*Lef
 		Enabled: &enabled, CustomerMasterKeyID: &now.KeyID, Region: &now.Region, RoleId: &now.RoleID, RequirePrivateNetworking: &required,
 	})
 	return &Left{}, err
+}
+
+// whileDeleting is the delay until the next look inside the window. Atlas takes a minute at least, so that looks before
+// are wasted; after that, each second of delay is one without a path.
+func (a *Atlas) whileDeleting(ctx context.Context, in LeaveInput) time.Duration {
+	const atFirst, often = 6, 3
+	elapsed := time.Since(activity.GetInfo(ctx).ScheduledTime)
+	if first := atFirst*a.pace.Shortest - elapsed; first > 0 && len(in.Endpoints) > 0 {
+		return first
+	}
+	return a.pace.Shortest / often
 }
 
 // untouched is true while every endpoint to delete is still there: the window has not been entered.

@@ -68,7 +68,7 @@ func (a *KMS) ReadKeyUse(ctx context.Context, in PublicUseInput) (*KeyUse, error
 		}
 		v, err := publicCall{roleARN: in.RoleARN, from: from}.judge(aws.ToString(got.Policy))
 		if err != nil {
-			return &KeyUse{ARN: out.ARN, State: out.State, Unread: brief(err.Error())}, nil //nolint:nilerr // it is the answer
+			return &KeyUse{ARN: out.ARN, State: out.State, Unread: brief(err.Error())}, nil
 		}
 		out.Admitted, out.Delegated = out.Admitted && v.admitted, out.Delegated && v.delegated
 		out.Closed = append(out.Closed, v.closed...)

@@ -30,10 +30,11 @@ type ExitOptions struct {
 // Restore puts back what a way out has taken away.
 const Restore OnFailure = "restore"
 
-// ErrNotEnterable: something has begun that would hold a window open, so that it was not entered; nothing was deleted.
+// ErrNotEnterable means that something has begun that would hold a window open, so that it was not entered; nothing was
+// deleted.
 const ErrNotEnterable = "NotEnterable"
 
-// RefusedPastPivot: what was asked to be put back cannot be any more.
+// RefusedPastPivot means that what was asked to be put back cannot be any more.
 const RefusedPastPivot = "PAST_PIVOT"
 
 // PlanPolicy is who must approve a plan.

@@ -52,7 +52,7 @@ func (s *stage) say(run client.WorkflowRun, signal string) {
 }
 
 // exitOrder is the order of the phases of SafeDisableCMK in the page's order.
-var exitOrder = []cmk.Phase{ //nolint:gochecknoglobals // a constant
+var exitOrder = []cmk.Phase{
 	cmk.PhasePreflight, cmk.PhasePlanApproval, cmk.PhaseReadiness, cmk.PhaseWindow, cmk.PhaseSearchNodes, cmk.PhaseClusters, cmk.PhaseProject, cmk.PhaseVerification, cmk.PhaseDone,
 }
 

@@ -63,7 +63,7 @@ func TestNetworkingCancelledInWindow(t *testing.T) {
 			report, failed := s.result(run)
 			require.Equal(t, "Canceled", failed)
 			s.record(run, "networking-cancelled-"+string(onFailure))
-			require.False(t, s.project().Encryption.Private == (onFailure == cmk.Stop))
+			require.Equal(t, onFailure == cmk.Restore, s.project().Encryption.Private)
 			if onFailure == cmk.Restore {
 				require.Equal(t, cmk.PhaseCompensated, report.Phase)
 				require.Equal(t, cmk.StateOn, report.State)
