@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+)
+
+// A project that uses its key with an IAM user's credentials, with a paused cluster, finds its way out too.
+func TestDisableProjectOnCredentials(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	run, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: cmk.WorkflowID(sim.ProjectB), TaskQueue: cmk.TaskQueue},
+		cmk.SafeDisableCMK, cmk.DisableRequest{ExitOptions: cmk.ExitOptions{ProjectID: sim.ProjectB}, ResumePaused: true})
+	require.NoError(t, err)
+	s.approvePlan(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	s.record(run, "disable-project-on-credentials")
+	require.True(t, report.Verified)
+	require.Len(t, report.Writes, 4)
+	require.Len(t, s.writes(), 4)
+	require.Contains(t, report.Keep[1], awssim.AtlasUserAccessKeyID)
+	require.Nil(t, report.WayBack)
+}
+
+// Two people approve; neither the requester nor one person twice will do. A rejected plan writes nothing.
+func TestDisableApprovedByTwo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: grown(nil)})
+	s.start()
+	start := func() client.WorkflowRun {
+		run := s.disable(func(r *cmk.DisableRequest) { r.Approval.Approvers = 2 })
+		s.until(run, "at the gate", arrived(cmk.PhasePlanApproval))
+		return run
+	}
+	decide := func(run client.WorkflowRun, signal, by string) {
+		require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), signal, cmk.Decision{By: by}))
+	}
+	run := start()
+	decide(run, cmk.SignalApprove, "ann")
+	decide(run, cmk.SignalReject, "bob")
+	report, failed := s.result(run)
+	require.Equal(t, cmk.ErrRejected, failed)
+	require.Equal(t, cmk.PhaseRefused, report.Phase)
+	require.Empty(t, s.writes())
+	s.record(run, "disable-rejected")
+
+	run = start()
+	for _, by := range []string{"requester", "ann", "Ann "} {
+		decide(run, cmk.SignalApprove, by)
+	}
+	st := s.until(run, "refusing twice", func(st cmk.Status) bool { return len(st.Refusals) == 2 })
+	require.Equal(t, cmk.PhasePlanApproval, st.Phase)
+	require.Empty(t, s.writes())
+	decide(run, cmk.SignalApprove, "bob")
+	report, failed = s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.Len(t, report.Approvals, 2)
+	s.off()
+}
+
+// No node is without a path for longer than Atlas takes to delete the endpoints, but for 2%; and with the path kept, none
+// is at all, which the oracle's silence says.
+func TestWindowIsAsLongAsTheDeletion(t *testing.T) {
+	t.Parallel()
+	const slow = 15
+	s := newStage(t, shared, sim.Options{World: grown(nil), Scale: slow})
+	s.env["ATLAS_CMK_POLL_SHORTEST"] = (5 * time.Second / slow).String()
+	s.env["ATLAS_CMK_POLL_SETTLE"] = (5 * time.Second / slow).String()
+	s.start()
+	run := s.leaveNetworking(nil)
+	s.approvePlan(run)
+	var asked, gone time.Time
+	require.Eventually(t, func() bool {
+		endpoints := s.project().Endpoints
+		if asked.IsZero() && slices.ContainsFunc(endpoints, func(e atlassim.EndpointState) bool { return e.Status == "DELETING" }) {
+			asked = time.Now()
+		}
+		if len(endpoints) == 0 {
+			gone = time.Now()
+		}
+		return !gone.IsZero()
+	}, time.Minute, time.Millisecond)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	taken := gone.Sub(asked).Seconds() * slow
+	longest := 0.0
+	for _, c := range s.project().Clusters {
+		for _, n := range c.Nodes {
+			longest = max(longest, n.Without.Path.Seconds())
+		}
+	}
+	require.Positive(t, longest)
+	t.Logf("deleted in %.1f s, without a path for %.1f s: +%.1f%%", taken, longest, (longest/taken-1)*100)
+	require.Less(t, longest, taken*1.02+slow*0.05, "and what a request takes, which the simulation does not speed up")
+}
