@@ -58,6 +58,8 @@ type Encryption struct {
 	RequirePrivateNetworking bool   `json:"requirePrivateNetworking"`
 	// AccessKeyID is set in a project that still uses an IAM user's credentials.
 	AccessKeyID string `json:"accessKeyId,omitempty"`
+	// SearchNodes is true when search nodes are to use the key too.
+	SearchNodes bool `json:"searchNodes,omitempty"`
 	// Other names another provider's key management that is enabled: Azure Key Vault or Google Cloud KMS.
 	Other string `json:"other,omitempty"`
 }

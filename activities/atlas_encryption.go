@@ -23,6 +23,7 @@ func encryptionOf(got *admin.EncryptionAtRest) Encryption {
 	e := Encryption{
 		Enabled: aws.GetEnabled(), Valid: aws.GetValid(), KeyID: aws.GetCustomerMasterKeyID(), Region: aws.GetRegion(),
 		RoleID: aws.GetRoleId(), RequirePrivateNetworking: aws.GetRequirePrivateNetworking(), AccessKeyID: aws.GetAccessKeyID(),
+		SearchNodes: got.GetEnabledForSearchNodes(),
 	}
 	if azure := got.GetAzureKeyVault(); azure.GetEnabled() {
 		e.Other = "AZURE"

@@ -146,8 +146,9 @@ type ObserveSearchInput struct {
 	ProjectID string    `json:"projectId"`
 	Clusters  []string  `json:"clusters"`
 	Until     time.Time `json:"until,omitzero"`
-	// Off also asks that they are off the key.
+	// Off also asks that they are off the key, On that they are on it.
 	Off bool `json:"off,omitempty"`
+	On  bool `json:"on,omitempty"`
 }
 
 // ObserveSearch returns once the search nodes of the clusters are IDLE, and off the key if that is asked; until then it
@@ -158,7 +159,7 @@ func (a *Atlas) ObserveSearch(ctx context.Context, in ObserveSearchInput) error 
 		if err != nil {
 			return err
 		}
-		if s != nil && (s.State == cmk.ClusterUpdating || in.Off && s.Provider != cmk.ProviderNone) {
+		if s != nil && (s.State == cmk.ClusterUpdating || in.Off && s.Provider != cmk.ProviderNone || in.On && s.Provider != cmk.ProviderAWS) {
 			return notReady(a.wait(ctx, in.Until, false), "the search nodes of cluster %s are %s with provider %s", cluster, s.State, s.Provider)
 		}
 	}

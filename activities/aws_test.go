@@ -68,7 +68,7 @@ func newAmazon(t *testing.T, change func(*awssim.Config)) *amazon {
 		Credentials: credentials.NewStaticCredentialsProvider(awssim.WorkerAccessKeyID, awssim.WorkerSecret, ""),
 	}
 	a.iam = activities.NewIAM(iam.NewFromConfig(conf), sts.NewFromConfig(conf), a.leases, activities.Pace{Shortest: time.Millisecond})
-	a.kms = activities.NewKMS(kms.NewFromConfig(conf))
+	a.kms = activities.NewKMS(kms.NewFromConfig(conf), a.leases, activities.Pace{Shortest: time.Millisecond})
 	return a
 }
 

@@ -15,7 +15,9 @@ import (
 
 // KMS is AWS Key Management Service.
 type KMS struct {
-	api kmsAPI
+	api    kmsAPI
+	leases LeaseChecker
+	pace   Pace
 }
 
 // kmsAPI is what we do in KMS, and all that we can do: there is nothing here that disables, deletes or moves a key.
@@ -23,10 +25,13 @@ type kmsAPI interface {
 	DescribeKey(context.Context, *kms.DescribeKeyInput, ...func(*kms.Options)) (*kms.DescribeKeyOutput, error)
 	GetKeyPolicy(context.Context, *kms.GetKeyPolicyInput, ...func(*kms.Options)) (*kms.GetKeyPolicyOutput, error)
 	GetKeyRotationStatus(context.Context, *kms.GetKeyRotationStatusInput, ...func(*kms.Options)) (*kms.GetKeyRotationStatusOutput, error)
+	ReplicateKey(context.Context, *kms.ReplicateKeyInput, ...func(*kms.Options)) (*kms.ReplicateKeyOutput, error)
 }
 
-// NewKMS makes the activities on KMS.
-func NewKMS(api kmsAPI) *KMS { return &KMS{api: api} }
+// NewKMS makes the activities on KMS. Every write asks leases first.
+func NewKMS(api kmsAPI, leases LeaseChecker, pace Pace) *KMS {
+	return &KMS{api: api, leases: leases, pace: pace}
+}
 
 // Key is what preflight sees of the key.
 type Key struct {
@@ -134,4 +139,60 @@ func replicaARNs(meta *types.KeyMetadata) []string {
 // in sends a request to a region.
 func in(region cmk.Region) func(*kms.Options) {
 	return func(o *kms.Options) { o.Region = region.AWS() }
+}
+
+// ReplicasInput asks for replicas of a multi-Region key.
+type ReplicasInput struct {
+	Lease Lease  `json:"lease"`
+	Key   string `json:"key"`
+	// Region is where Key is; Regions are those that need a replica.
+	Region  string   `json:"region"`
+	Regions []string `json:"regions"`
+}
+
+// EnsureReplicas makes the replicas that are missing, each with the policy that the primary key has, and returns once
+// all can be used. A replica that is there is left as it is.
+func (a *KMS) EnsureReplicas(ctx context.Context, in ReplicasInput) error {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
+		return err
+	}
+	meta, err := a.describe(ctx, in.Key, cmk.Region(in.Region))
+	if err != nil {
+		return err
+	}
+	if meta.MultiRegionConfiguration == nil {
+		return final(cmk.ErrForeign, "KMS key %s is not a multi-Region key, and cannot be replicated", in.Key)
+	}
+	primary := *meta.MultiRegionConfiguration.PrimaryKey
+	for _, region := range in.Regions {
+		if err := a.ensureReplica(ctx, primary, cmk.Region(region)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *KMS) ensureReplica(ctx context.Context, primary types.MultiRegionKey, region cmk.Region) error {
+	id := aws.ToString(primary.Arn)[strings.LastIndex(aws.ToString(primary.Arn), "/")+1:]
+	there, err := a.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id}, in(region))
+	if err == nil {
+		if there.KeyMetadata.KeyState != types.KeyStateEnabled {
+			return notReady(a.pace.Shortest, "the replica of key %s in %s is %s", id, region, there.KeyMetadata.KeyState)
+		}
+		return nil
+	}
+	if !isCode(err, "NotFound") {
+		return awsError(err, "describe KMS key %s in %s", id, region)
+	}
+	home, _ := cmk.ParseRegion(aws.ToString(primary.Region))
+	policy, err := a.api.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &id}, in(home))
+	if err != nil {
+		return awsError(err, "read the policy of KMS key %s in %s", id, home)
+	}
+	away := region.AWS()
+	_, err = a.api.ReplicateKey(ctx, &kms.ReplicateKeyInput{KeyId: &id, ReplicaRegion: &away, Policy: policy.Policy}, in(home))
+	if err != nil && !isCode(err, "AlreadyExists") {
+		return awsError(err, "replicate KMS key %s to %s", id, region)
+	}
+	return notReady(a.pace.Shortest, "the replica of key %s in %s is being created", id, region)
 }

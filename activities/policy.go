@@ -140,6 +140,18 @@ func trustStatement(projectID, atlasARN, externalID string) statement {
 	}
 }
 
+// Documents are the statements that an IAM role needs for a project, for somebody else to put in place.
+func Documents(projectID string, role AccessRole, keyARNs []string) (trust, permissions string, err error) {
+	t, p := newDocument(), newDocument()
+	if err := t.put(trustStatement(projectID, role.AtlasARN, role.ExternalID)); err != nil {
+		return "", "", err
+	}
+	if err := p.put(keyStatement(projectID, keyARNs)); err != nil {
+		return "", "", err
+	}
+	return t.String(), p.String(), nil
+}
+
 // keyStatement lets the role use the keys, with no more than Atlas needs.
 func keyStatement(projectID string, keyARNs []string) statement {
 	return statement{Sid: Sid(projectID), Effect: "Allow", Action: keyActions(), Resource: keyARNs}

@@ -27,6 +27,13 @@ type EnableRequest struct {
 	// Parallel is how many clusters may be re-encrypting at once, 1 by default. With more, the cluster that covers the
 	// most regions goes first, alone.
 	Parallel int `json:"parallel,omitempty"`
+	// ResumePaused resumes paused clusters that are selected, which stay running; without it they are an error.
+	ResumePaused bool `json:"resumePaused,omitempty"`
+	// SearchNodes puts search nodes on the key too. Atlas replaces them, and they rebuild their indexes.
+	SearchNodes bool `json:"searchNodes,omitempty"`
+	// Replicas says what to do about regions in which a multi-Region key has no replica: "check" (default) refuses,
+	// "create" makes one, which this software never takes back.
+	Replicas Replicas `json:"replicas,omitempty"`
 	// Approval is the policy by which endpoints are approved.
 	Approval ApprovalPolicy `json:"approval,omitzero"`
 	// PlanApproval asks for the plan to be approved before anything is written.
@@ -51,6 +58,17 @@ const (
 	RoleCreate RoleMode = "create"
 	// RoleAdopt edits our statements in a role that must exist.
 	RoleAdopt RoleMode = "adopt"
+	// RoleReadOnly writes nothing in IAM: the documents that are needed are shown, and the signal iam-ready awaited.
+	RoleReadOnly RoleMode = "readOnly"
+)
+
+// Replicas is what to do about missing replicas of a key.
+type Replicas string
+
+// What can be done about missing replicas.
+const (
+	ReplicasCheck  Replicas = "check"
+	ReplicasCreate Replicas = "create"
 )
 
 // RoleRequest names the IAM role.
@@ -188,6 +206,9 @@ func (r *EnableRequest) complete() {
 	if r.Role.Mode == "" {
 		r.Role.Mode = RoleCreate
 	}
+	if r.Replicas == "" {
+		r.Replicas = ReplicasCheck
+	}
 	if r.Role.Name == "" && r.Role.Mode == RoleCreate && projectIDForm.MatchString(r.ProjectID) {
 		r.Role.Name = roleNameDefault + r.ProjectID
 	}
@@ -264,6 +285,9 @@ func (r *EnableRequest) validate() error {
 		p.add("parallel", strconv.Itoa(r.Parallel), "give a number from 1 to %d", maxParallel)
 	}
 	r.Approval.validate(&p)
+	if r.Replicas != ReplicasCheck && r.Replicas != ReplicasCreate {
+		p.add("replicas", string(r.Replicas), `give "check" or "create"`)
+	}
 	if r.OnFailure != Compensate && r.OnFailure != Stop {
 		p.add("onFailure", string(r.OnFailure), `give "compensate" or "stop"`)
 	}
@@ -272,12 +296,12 @@ func (r *EnableRequest) validate() error {
 }
 
 func (r RoleRequest) validate(p *problems) {
-	if r.Mode != RoleCreate && r.Mode != RoleAdopt {
-		p.add("role.mode", string(r.Mode), `give "create" or "adopt"`)
+	if r.Mode != RoleCreate && r.Mode != RoleAdopt && r.Mode != RoleReadOnly {
+		p.add("role.mode", string(r.Mode), `give "create", "adopt" or "readOnly"`)
 	}
 	if r.Name == "" {
-		if r.Mode == RoleAdopt {
-			p.add("role.name", "", "is missing: name the IAM role to adopt")
+		if r.Mode == RoleAdopt || r.Mode == RoleReadOnly {
+			p.add("role.name", "", "is missing: name the IAM role")
 		}
 	} else if !roleNameForm.MatchString(r.Name) {
 		p.add("role.name", r.Name, "is not the name of an IAM role: give up to 64 letters, digits and +=,.@_-, without its path or ARN")
@@ -286,7 +310,7 @@ func (r RoleRequest) validate(p *problems) {
 		if !policyARNForm.MatchString(r.PermissionsBoundary) {
 			p.add("role.permissionsBoundary", r.PermissionsBoundary, "give the ARN of an IAM policy")
 		}
-		if r.Mode == RoleAdopt {
+		if r.Mode != RoleCreate {
 			p.add("role.permissionsBoundary", r.PermissionsBoundary, "belongs to a role that is created: leave it out when adopting one")
 		}
 	}

@@ -38,7 +38,7 @@ func TestMinimalRequestIsCompleted(t *testing.T) {
 	require.Equal(t, EnableRequest{
 		ProjectID: projectID, Key: keyARN, KeyRegion: "US_EAST_1",
 		Role:     RoleRequest{Mode: RoleCreate, Name: "atlas-cmk-" + projectID},
-		Parallel: 1, Approval: ApprovalPolicy{Mode: ApproveUse, Approvers: 1}, OnFailure: Compensate,
+		Parallel: 1, Replicas: ReplicasCheck, Approval: ApprovalPolicy{Mode: ApproveUse, Approvers: 1}, OnFailure: Compensate,
 		Deadlines: defaultDeadlines(),
 	}, r)
 	require.True(t, r.Clusters.Selects("any"))
@@ -88,7 +88,7 @@ func TestEveryProblemIsNamedWithItsField(t *testing.T) {
 		"role to adopt":       {with(map[string]any{"role": map[string]any{"mode": "adopt"}}), []string{"role.name"}},
 		"role ARN for name":   {with(map[string]any{"role": map[string]any{"name": "arn:aws:iam::1:role/x"}}), []string{"role.name"}},
 		"boundary on adopt":   {with(map[string]any{"role": map[string]any{"mode": "adopt", "name": "x", "permissionsBoundary": "x"}}), []string{"role.permissionsBoundary", "role.permissionsBoundary"}},
-		"modes":               {with(map[string]any{"role": map[string]any{"mode": "x"}, "approval": map[string]any{"mode": "x"}, "onFailure": "x"}), []string{"role.mode", "approval.mode", "onFailure"}},
+		"modes":               {with(map[string]any{"role": map[string]any{"mode": "x"}, "approval": map[string]any{"mode": "x"}, "onFailure": "x", "replicas": "x"}), []string{"role.mode", "approval.mode", "onFailure", "replicas"}},
 		"numbers":             {with(map[string]any{"parallel": -1, "approval": map[string]any{"approvers": 9}}), []string{"parallel", "approval.approvers"}},
 		"duration as number":  {with(map[string]any{"deadlines": map[string]any{"cluster": 5}}), []string{"request"}},
 		"duration too short":  {with(map[string]any{"deadlines": map[string]any{"cluster": "5ms"}}), []string{"deadlines.cluster"}},

@@ -40,6 +40,7 @@ const (
 	FindingKeyNotRotated      FindingCode = "KEY_NOT_ROTATED"
 	FindingKeySingleRegion    FindingCode = "KEY_SINGLE_REGION"
 	FindingReplicaMissing     FindingCode = "REPLICA_MISSING"
+	FindingReplicaMade        FindingCode = "REPLICA_MADE"
 	FindingReplicaNotEnabled  FindingCode = "REPLICA_NOT_ENABLED"
 	FindingKeyPolicyNoAccess  FindingCode = "KEY_POLICY_NO_ACCESS"
 	FindingKeyPolicyDeny      FindingCode = "KEY_POLICY_DENY"

@@ -76,6 +76,7 @@ type Phase string
 const (
 	PhasePreflight    Phase = "preflight"
 	PhasePlanApproval Phase = "plan-approval"
+	PhaseKey          Phase = "key"
 	PhaseRole         Phase = "role"
 	PhaseEncryption   Phase = "encryption"
 	PhaseNetworking   Phase = "networking"

@@ -37,7 +37,7 @@ type Wait struct {
 	What string   `json:"what"`
 	// Region is the region of an endpoint that is awaited, or its approval.
 	Region string `json:"region,omitempty"`
-	// Step names the step that a person is asked about, when For is "decision".
+	// Step names the step that a person is asked about.
 	Step   string    `json:"step,omitempty"`
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until,omitzero"`

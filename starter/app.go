@@ -100,6 +100,7 @@ TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS and the like, or by the flags
 		a.resolveCommand(cmk.SignalRetry, "Try a step again that waits for a person"),
 		a.resolveCommand(cmk.SignalSkip, "Leave out a cluster or an optional step that waits for a person"),
 		a.resolveCommand(cmk.SignalAbort, "Give up at a step that waits for a person"),
+		a.resolveCommand(cmk.SignalIAMReady, "Say that the IAM role has been prepared by hand (role mode readOnly)"),
 		a.statusCommand())
 	return root
 }

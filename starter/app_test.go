@@ -136,7 +136,7 @@ func TestEveryFieldOfARequestHasAFlag(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(cmk.EnableRequest{
 		ProjectID: "x", Key: "x", KeyRegion: "x", Role: cmk.RoleRequest{Mode: "x", Name: "x", PermissionsBoundary: "x"}, Regions: []string{"x"},
-		Clusters: cmk.ClusterSelection{None: true}, Parallel: 1, Approval: cmk.ApprovalPolicy{Mode: "x", Approvers: 1}, PlanApproval: true, OnFailure: "x",
+		Clusters: cmk.ClusterSelection{None: true}, Parallel: 1, ResumePaused: true, SearchNodes: true, Replicas: "x", Approval: cmk.ApprovalPolicy{Mode: "x", Approvers: 1}, PlanApproval: true, OnFailure: "x",
 		Deadlines: cmk.Deadlines{Propagation: 1, Endpoint: 1, Cluster: 1, Approval: 1, Verification: 1}, Requester: "x",
 	})
 	require.NoError(t, err)

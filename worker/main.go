@@ -92,7 +92,7 @@ func run(ctx context.Context) error {
 	activities.Register(w,
 		activities.NewAtlas(atlas, leases, c.pace),
 		activities.NewIAM(iam.NewFromConfig(aws), sts.NewFromConfig(aws), leases, c.pace),
-		activities.NewKMS(kms.NewFromConfig(aws)),
+		activities.NewKMS(kms.NewFromConfig(aws), leases, c.pace),
 		activities.NewTemporal(temporal),
 	)
 	return work(ctx, logger, health, w)

@@ -17,6 +17,8 @@ type access struct {
 	role        cmk.RoleRequest
 	keyARNs     []string
 	propagation time.Duration
+	// patience bounds the wait for others to prepare the IAM role, in read-only mode.
+	patience time.Duration
 	// before is the IAM role, and roles are Atlas's, as preflight saw them; standing is the one of them that is
 	// authorized with the IAM role already, if any.
 	before   *activities.IAMRole
@@ -78,6 +80,9 @@ func (a *access) ensureIAMRole(ctx workflow.Context) error {
 	if a.iamRoleReady() {
 		return nil
 	}
+	if a.role.Mode == cmk.RoleReadOnly {
+		return a.awaitIAM(ctx)
+	}
 	a.saga.arm("take the project out of the IAM role", func(ctx workflow.Context) error {
 		return a.underRoleLease(ctx, func(l activities.Lease) error {
 			in := activities.RemoveIAMRoleInput{
@@ -131,11 +136,48 @@ func (a *access) underRoleLease(ctx workflow.Context, edit func(activities.Lease
 func (a *access) authorize(ctx workflow.Context) error {
 	defer a.awaitPropagation(ctx, a.propagation)()
 	in := activities.AuthorizeInput{Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, RoleARN: a.arn}
-	if err := workflow.ExecuteActivity(propagating(ctx, "authorize the role, once IAM shows it", a.propagation), atlas.AuthorizeAccessRole, in).Get(ctx, nil); err != nil {
-		return err
+	for {
+		err := workflow.ExecuteActivity(propagating(ctx, "authorize the role, once IAM shows it", a.propagation), atlas.AuthorizeAccessRole, in).Get(ctx, nil)
+		if err == nil {
+			break
+		}
+		if a.role.Mode != cmk.RoleReadOnly || errorType(err) != "CANNOT_ASSUME_ROLE" {
+			return err
+		}
+		// What others put in place does not do yet.
+		a.status.Problem = reason(err)
+		if err := a.awaitIAM(ctx); err != nil {
+			return err
+		}
+		a.status.Problem = ""
 	}
 	if a.standing == nil {
 		a.wrote(ctx, cmk.SystemAtlas, "authorize cloud provider access role", a.arn)
 	}
+	return nil
+}
+
+// awaitIAM shows the documents that the IAM role needs, and waits for somebody to have put them in place.
+func (a *access) awaitIAM(ctx workflow.Context) error {
+	trust, permissions, err := activities.Documents(a.projectID(), a.granted, a.keyARNs)
+	if err != nil {
+		return err
+	}
+	a.status.Documents = []cmk.Document{
+		{Place: "trust policy of " + a.arn + ": add the statement", Text: trust},
+		{Place: "inline policy " + activities.PolicyName(a.projectID()) + " of " + a.arn, Text: permissions},
+	}
+	const step = "IAM role"
+	delete(a.chosen, step)
+	deadline := workflow.Now(ctx).Add(a.patience)
+	done := a.await(ctx, cmk.Wait{
+		For: cmk.AwaitingIAM, Step: step, What: "the IAM role to be prepared by hand; see documents", Until: deadline,
+		Signal: cmk.SignalIAMReady, Example: example(map[string]string{"by": yourName}),
+	})
+	defer done()
+	if err := until(ctx, deadline, "the IAM role to be prepared", func() bool { return a.chosen[step] != "" }); err != nil {
+		return err
+	}
+	a.status.Documents = nil
 	return nil
 }

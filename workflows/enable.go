@@ -48,10 +48,12 @@ func (e *enable) steps(ctx workflow.Context) error {
 	}
 	return inTurn(ctx,
 		e.approvePlan,
+		e.replicateKey,
 		e.grantAccess,
 		e.enableEncryption,
 		e.goPrivate,
 		e.encryptClusters,
+		e.encryptSearchNodes,
 		e.verify,
 	)
 }
@@ -80,7 +82,8 @@ func (e *enable) preflight(ctx workflow.Context) error {
 	p := plan(r, e.seen, e.target)
 	e.status.Plan = &p
 	e.access = access{
-		change: e.change, role: r.Role, keyARNs: e.target.keyARNs, propagation: time.Duration(r.Deadlines.Propagation),
+		change: e.change, role: r.Role, keyARNs: e.target.keyARNs,
+		propagation: time.Duration(r.Deadlines.Propagation), patience: time.Duration(r.Deadlines.Approval),
 		before: e.seen.Role, roles: e.seen.Project.Roles, standing: e.target.accessRole,
 	}
 	e.endpoints = newEndpointSet(e.change, e.target.regions, r.Deadlines, e.seen.Project.Endpoints)
@@ -127,6 +130,23 @@ func (e *enable) approvePlan(ctx workflow.Context) error {
 	}
 	if gate.rejected {
 		return failure(cmk.ErrRejected, "the plan was rejected by %s", gate.votes[len(gate.votes)-1].By)
+	}
+	return nil
+}
+
+// replicateKey makes the replicas that are missing, if that was asked for. They are not taken back: nothing here ever
+// deletes a key.
+func (e *enable) replicateKey(ctx workflow.Context) error {
+	if len(e.target.replicate) == 0 {
+		return nil
+	}
+	e.enter(ctx, cmk.PhaseKey)
+	in := activities.ReplicasInput{Lease: e.under(), Key: e.seen.Key.ARN, Region: e.seen.Key.Region, Regions: e.target.replicate}
+	if err := workflow.ExecuteActivity(writing(ctx, "replicate the key to "+strings.Join(e.target.replicate, ", ")), kms.EnsureReplicas, in).Get(ctx, nil); err != nil {
+		return err
+	}
+	for _, region := range e.target.replicate {
+		e.wrote(ctx, cmk.SystemKMS, "replicate the key to "+region, e.seen.Key.ARN)
 	}
 	return nil
 }
@@ -226,7 +246,49 @@ func (e *enable) encryptClusters(ctx workflow.Context) error {
 	e.enter(ctx, cmk.PhaseClusters)
 	e.saga.pass()
 	e.pivoted = true
+	if err := e.resumeClusters(ctx); err != nil {
+		return err
+	}
 	return e.clusters.switchAll(ctx)
+}
+
+// resumeClusters resumes the paused clusters among those to switch; each is switched when it has come up.
+func (e *enable) resumeClusters(ctx workflow.Context) error {
+	paused := slices.DeleteFunc(slices.Clone(e.clusters.clusters), func(c *clusterSwitch) bool { return !c.cluster.Paused || c.done })
+	if len(paused) == 0 {
+		return nil
+	}
+	names := clusterNames(paused)
+	in := activities.ReleaseInput{Lease: e.under(), ProjectID: e.projectID(), Clusters: names}
+	if err := workflow.ExecuteActivity(writing(ctx, "resume "+strings.Join(names, ", ")), atlas.ResumeClusters, in).Get(ctx, nil); err != nil {
+		return err
+	}
+	for _, name := range names {
+		e.wrote(ctx, cmk.SystemAtlas, "resume cluster", name)
+	}
+	return nil
+}
+
+// encryptSearchNodes puts the search nodes on the key, if that was asked for, and waits until they are.
+func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
+	if !e.request.SearchNodes || e.seen.Project.Encryption.SearchNodes {
+		return nil
+	}
+	e.enter(ctx, cmk.PhaseSearchNodes)
+	if err := workflow.ExecuteActivity(writing(ctx, "put search nodes on the key"), atlas.EnsureSearchNodes,
+		activities.SearchNodesInput{Lease: e.under(), ProjectID: e.projectID(), Enabled: true}).Get(ctx, nil); err != nil {
+		return err
+	}
+	e.wrote(ctx, cmk.SystemAtlas, "put search nodes on the key", e.projectID())
+	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Cluster))
+	done := e.await(ctx, cmk.Wait{For: cmk.AwaitingSearchNodes, What: "search nodes to be replaced", Until: deadline})
+	defer done()
+	in := activities.ObserveSearchInput{ProjectID: e.projectID(), Clusters: clusterNames(e.clusters.clusters), Until: deadline, On: true}
+	err := workflow.ExecuteActivity(observing(ctx, "watch the search nodes", deadline), atlas.ObserveSearch, in).Get(ctx, nil)
+	if errorType(err) == cmk.ErrNotReady {
+		return failure(cmk.ErrExpired, "the search nodes were not on the key by %s: %s", deadline.UTC().Format(time.RFC3339), reason(err))
+	}
+	return err
 }
 
 // encrypt asks Atlas for the switch of some clusters.

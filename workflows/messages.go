@@ -39,6 +39,7 @@ func messages() []message {
 		{cmk.SignalRetry, `try a step again that waits for a person: {"by", "step"}`},
 		{cmk.SignalSkip, `leave out a step that waits for a person: {"by", "step"}`},
 		{cmk.SignalAbort, `give up at a step that waits for a person: {"by", "step"}`},
+		{cmk.SignalIAMReady, `the IAM role has been prepared by hand: {"by"}`},
 		{cmk.SignalRestore, `end a way out before its point of no return, and put everything back: {"by", "reason"}`},
 		{cmk.SignalStop, `end a way out where it stands, in a state that its report names: {"by", "reason"}`},
 	}
@@ -144,14 +145,14 @@ func (c *change) examineResolution(name string, r cmk.Resolution) (code, why str
 }
 
 func resolves(name string) bool {
-	return name == cmk.SignalRetry || name == cmk.SignalSkip || name == cmk.SignalAbort || turns(name)
+	return name == cmk.SignalRetry || name == cmk.SignalSkip || name == cmk.SignalAbort || name == cmk.SignalIAMReady || turns(name)
 }
 
 // stepsMeant lists the steps that wait for a person and that a resolution may be about; an empty step means all.
 func (c *change) stepsMeant(name, step string) []string {
 	var steps []string
 	for _, w := range c.status.Awaiting {
-		if w.For == cmk.AwaitingDecision && (step == "" || step == w.Step) && slices.Contains(options(w), name) {
+		if w.Step != "" && (step == "" || step == w.Step) && slices.Contains(options(w), name) {
 			steps = append(steps, w.Step)
 		}
 	}

@@ -55,7 +55,7 @@ func assessMigration(r cmk.MigrateRequest, s migrateSeen) (migrateTarget, []cmk.
 	assessCredentials(&f, s, &t)
 	if s.Key != nil {
 		t.keyARNs = keysOf(s.seen)
-		assessKey(&f, s.seen, target{regions: keyRegionsOf(s.seen, t.keyARNs)})
+		assessKey(&f, cmk.ReplicasCheck, s.seen, &target{regions: keyRegionsOf(s.seen, t.keyARNs)})
 		assessMigrateRole(&f, r, s)
 	}
 	assessAccessKey(&f, s, &t)

@@ -27,6 +27,8 @@ type target struct {
 	// keyARNs are the replicas that the role is given the use of.
 	keyARNs []string
 	regions []string
+	// replicate are the regions to which the key is replicated.
+	replicate []string
 	// clusters are those selected, in the order in which they are switched.
 	clusters []activities.Cluster
 	// accessRole is the project's role that stands for the IAM role already, if any.
@@ -41,7 +43,7 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 	assessClusters(&f, r, s, &t)
 	assessRegions(&f, r, s, &t)
 	assessSettings(&f, s, &t)
-	assessKey(&f, s, t)
+	assessKey(&f, r.Replicas, s, &t)
 	assessRole(&f, r, s)
 	assessEndpoints(&f, s, t)
 	for _, replica := range s.Key.Replicas {
@@ -49,6 +51,10 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 			t.keyARNs = append(t.keyARNs, replica.ARN)
 		}
 	}
+	for _, region := range t.replicate {
+		t.keyARNs = append(t.keyARNs, strings.Replace(s.Key.ARN, ":"+cmk.Region(s.Key.Region).AWS()+":", ":"+cmk.Region(region).AWS()+":", 1))
+	}
+	slices.Sort(t.keyARNs)
 	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read")
 	return t, f
 }
@@ -88,12 +94,12 @@ func assessClusters(f *findings, r cmk.EnableRequest, s seen, t *target) {
 			continue
 		}
 		t.clusters = append(t.clusters, c)
-		assessCluster(f, c)
+		assessCluster(f, r, c)
 	}
 	slices.SortStableFunc(t.clusters, func(a, b activities.Cluster) int { return len(b.Regions) - len(a.Regions) })
 }
 
-func assessCluster(f *findings, c activities.Cluster) {
+func assessCluster(f *findings, r cmk.EnableRequest, c activities.Cluster) {
 	if c.Provider == cmk.ProviderAWS {
 		return
 	}
@@ -106,8 +112,10 @@ func assessCluster(f *findings, c activities.Cluster) {
 		}
 	}
 	switch {
+	case c.Paused && r.ResumePaused:
+		f.warn(cmk.FindingClusterPaused, c.Name, "", "cluster %s is paused: it is resumed, and stays running", c.Name)
 	case c.Paused:
-		f.err(cmk.FindingClusterPaused, c.Name, "resume it, or leave it out of clusters", "cluster %s is paused, and cannot be changed", c.Name)
+		f.err(cmk.FindingClusterPaused, c.Name, `resume it, set resumePaused, or leave it out of clusters`, "cluster %s is paused, and cannot be changed", c.Name)
 	case c.State != cmk.ClusterIdle:
 		f.warn(cmk.FindingClusterNotIdle, c.Name, "", "cluster %s is %s: its turn waits until it is IDLE", c.Name, c.State)
 	}
@@ -203,7 +211,7 @@ func sameKey(spelling string, k activities.Key) bool {
 }
 
 // assessKey judges the key, and its replica in every region that is to use it.
-func assessKey(f *findings, s seen, t target) {
+func assessKey(f *findings, replicas cmk.Replicas, s seen, t *target) {
 	k := s.Key
 	if k.Spec != "SYMMETRIC_DEFAULT" || k.Usage != "ENCRYPT_DECRYPT" {
 		f.err(cmk.FindingKeyNotEncrypting, k.ARN, "use a symmetric key for encryption and decryption", "the key is %s for %s", k.Spec, k.Usage)
@@ -234,8 +242,11 @@ func assessKey(f *findings, s seen, t target) {
 	for _, region := range t.regions {
 		at := slices.IndexFunc(k.Replicas, func(r activities.KeyReplica) bool { return r.Region == region })
 		if at < 0 {
-			if k.MultiRegion {
-				f.err(cmk.FindingReplicaMissing, region, "replicate the key to this region", "the key has no replica in %s", region)
+			if k.MultiRegion && replicas == cmk.ReplicasCreate {
+				t.replicate = append(t.replicate, region)
+				f.info(cmk.FindingReplicaMade, region, "the key is replicated to %s; this software never takes a replica back", region)
+			} else if k.MultiRegion {
+				f.err(cmk.FindingReplicaMissing, region, `replicate the key to this region, or set replicas to "create"`, "the key has no replica in %s", region)
 			}
 			continue
 		}
@@ -306,7 +317,11 @@ func assessEndpoints(f *findings, s seen, t target) {
 func plan(r cmk.EnableRequest, s seen, t target) cmk.Plan {
 	e := s.Project.Encryption
 	role := t.accessRole != nil
-	steps := []cmk.Step{
+	var steps []cmk.Step
+	for _, region := range t.replicate {
+		steps = append(steps, cmk.Step{Action: "replicate the key", Object: region, Irreversible: "nothing here ever deletes a key: the replica stays"})
+	}
+	steps = append(steps, []cmk.Step{
 		{Action: "cloud provider access role", Object: r.ProjectID, Exists: role},
 		{Action: "IAM role", Object: s.Role.ARN, Exists: s.Role.Exists},
 		{Action: "trust policy statement", Object: s.Role.ARN, Exists: role && s.Role.ExternalID == t.accessRole.ExternalID},
@@ -314,17 +329,25 @@ func plan(r cmk.EnableRequest, s seen, t target) cmk.Plan {
 		{Action: "authorize the role", Object: s.Role.ARN, Exists: role},
 		{Action: "encryption at rest with the key", Object: t.keyID, Exists: e.Enabled},
 		{Action: "require private networking", Object: r.ProjectID, Exists: e.Enabled && e.RequirePrivateNetworking},
-	}
+	}...)
 	for _, region := range t.regions {
 		steps = append(steps, cmk.Step{Action: "private endpoint", Object: region, Exists: slices.ContainsFunc(s.Project.Endpoints, func(e activities.Endpoint) bool {
 			return e.Region == region && e.Status != cmk.EndpointFailed && e.Status != cmk.EndpointDeleting
 		})})
 	}
 	for _, c := range t.clusters {
+		if c.Paused && c.Provider == cmk.ProviderNone {
+			steps = append(steps, cmk.Step{Action: "resume cluster", Object: c.Name, Irreversible: "it stays running, and costs accordingly"})
+		}
 		steps = append(steps, cmk.Step{
 			Action: "switch cluster to the key", Object: c.Name, Exists: c.Provider == cmk.ProviderAWS,
 			Irreversible: "the first cluster that is switched is the point of no return: from there on the change goes forward",
 			Exposure:     "every node re-syncs, one after the other; the cluster stays available",
+		})
+	}
+	if r.SearchNodes {
+		steps = append(steps, cmk.Step{
+			Action: "put search nodes on the key", Object: r.ProjectID, Exists: e.SearchNodes, Exposure: "Atlas replaces the search nodes, and they rebuild their indexes",
 		})
 	}
 	return cmk.Plan{Hash: hash(steps), Steps: steps}
