@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+)
+
+// In read-only mode the worker shows the documents and waits; what it shows, put in place by somebody else, works.
+func TestIAMRoleThatOthersPrepare(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	run := s.enable(func(r *cmk.EnableRequest) {
+		r.Role = cmk.RoleRequest{Mode: cmk.RoleReadOnly, Name: grownRoleName}
+		r.Clusters.None = true
+		r.Deadlines.Propagation = cmk.Duration(1e9)
+	})
+	awaitsIAM := func(st cmk.Status) bool {
+		return slices.ContainsFunc(st.Awaiting, func(w cmk.Wait) bool { return w.For == cmk.AwaitingIAM })
+	}
+	st := s.until(run, "waiting for the IAM role", awaitsIAM)
+	require.Len(t, st.Documents, 2)
+	ready := func() {
+		require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalIAMReady, cmk.Resolution{By: "iam team"}))
+	}
+	// Said too early: Atlas cannot assume a role that is not there, and the change asks again.
+	ready()
+	s.until(run, "asking again", func(st cmk.Status) bool { return awaitsIAM(st) && st.Problem != "" })
+
+	require.NoError(t, s.world.Act(sim.Act{Act: atlassim.Act{Kind: sim.CreateRole}, Role: grownRoleARN, Policy: st.Documents[0].Text}))
+	require.NoError(t, s.world.Act(sim.Act{Act: atlassim.Act{Kind: sim.PutRolePolicy}, Role: grownRoleARN, Name: "by-hand", Policy: st.Documents[1].Text}))
+	ready()
+	s.approveAll(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.Empty(t, report.Documents)
+	for _, w := range s.writes() {
+		require.NotContains(t, w, "iam:", "nothing is written in IAM")
+	}
+	s.record(run, "enable-read-only-iam")
+}
+
+// A key that lacks a replica is refused, unless it may be replicated; the new replica is used like the others.
+func TestMissingReplicaIsMade(t *testing.T) {
+	t.Parallel()
+	config := sim.DefaultConfig()
+	key := &config.AWS.Accounts[0].Keys[0]
+	key.Replicas = slices.DeleteFunc(key.Replicas, func(r awssim.Replica) bool { return r.Region == "eu-west-1" })
+	s := newStage(t, shared, sim.Options{World: &config})
+	s.start()
+	report, failed := s.result(s.enable(nil))
+	require.Equal(t, cmk.ErrPreflightFailed, failed)
+	require.True(t, slices.ContainsFunc(report.Findings, func(f cmk.Finding) bool { return f.Code == cmk.FindingReplicaMissing && f.Object == "EU_WEST_1" }))
+	require.Empty(t, s.writes())
+
+	run := s.enable(func(r *cmk.EnableRequest) { r.Replicas = cmk.ReplicasCreate })
+	s.approveAll(run)
+	report, failed = s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.Equal(t, cmk.SystemKMS, report.Writes[0].System)
+	once(t, s.writes())
+	s.record(run, "enable-replica-made")
+}
+
+func TestPausedClusterIsResumedAndSearchNodesFollow(t *testing.T) {
+	t.Parallel()
+	config := sim.DefaultConfig()
+	config.Atlas.Projects[0].Clusters[1].Paused = true
+	s := newStage(t, shared, sim.Options{World: &config})
+	s.start()
+	report, failed := s.result(s.enable(nil))
+	require.Equal(t, cmk.ErrPreflightFailed, failed, report.Problem)
+
+	run := s.enable(func(r *cmk.EnableRequest) { r.ResumePaused, r.SearchNodes, r.Parallel = true, true, 4 })
+	s.approveAll(run)
+	report, failed = s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	for _, c := range report.Clusters {
+		require.True(t, c.Done, c.Name)
+	}
+	require.True(t, s.world.State().Atlas.Projects[0].SearchNodes)
+	s.record(run, "enable-resumed-search-parallel")
+}
+
+// Two people must approve, by signal or by update, and neither may be who asked.
+func TestTwoPeopleApprove(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	run := s.enable(func(r *cmk.EnableRequest) { r.Approval.Approvers, r.Clusters.Names = 2, []string{sim.ClusterEast} })
+	s.until(run, "waiting for approval", waitingForApproval)
+	for _, who := range []string{"requester", "ann", "ann"} {
+		require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, cmk.Decision{By: who, Region: cmk.AllRegions}))
+	}
+	st := s.until(run, "told off", func(st cmk.Status) bool { return len(st.Refusals) == 2 })
+	require.Equal(t, cmk.RefusedRequester, st.Refusals[0].Code)
+	require.Equal(t, cmk.RefusedRepeated, st.Refusals[1].Code)
+	require.True(t, waitingForApproval(st))
+	// What cannot be read neither counts nor hurts.
+	require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, "yes"))
+	s.approveAll(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.Len(t, report.Endpoints[0].Votes, 2)
+	require.Len(t, report.Clusters, 1)
+	s.record(run, "enable-two-people")
+}
+
+// Regions are asked for before anything is created in them, where that is the policy.
+func TestApprovalBeforeCreation(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{})
+	s.start()
+	run := s.enable(func(r *cmk.EnableRequest) { r.Approval.Mode, r.Clusters.None = cmk.ApproveCreate, true })
+	st := s.until(run, "waiting for approval", waitingForApproval)
+	for _, e := range st.Endpoints {
+		require.Empty(t, e.ID)
+	}
+	s.approveAll(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	s.record(run, "enable-approved-before-creation")
+}
