@@ -85,7 +85,8 @@ func (b *bearer) renew(refused oauth2.TokenSource) {
 func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	source := b.tokens()
 	response, err := b.send(r, source)
-	if err != nil || response.StatusCode != http.StatusUnauthorized || r.Body != nil && r.GetBody == nil {
+	spent := r.Body != nil && r.Body != http.NoBody && r.GetBody == nil
+	if err != nil || response.StatusCode != http.StatusUnauthorized || spent {
 		return response, err
 	}
 	_ = response.Body.Close()
