@@ -123,7 +123,9 @@ func (a *Atlas) reach(ctx context.Context, in EncryptClustersInput, all []Cluste
 type ObserveClustersInput struct {
 	ProjectID string         `json:"projectId"`
 	LastSeen  []ClusterState `json:"lastSeen"`
-	Until     time.Time      `json:"until,omitzero"`
+	// Began is when the last of them began; zero means with this wait.
+	Began time.Time `json:"began,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // ObserveClusters returns the state of the clusters in LastSeen once it differs; until then it fails with NotReady. A
@@ -171,7 +173,7 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 	if settling {
 		return nil, notReady(a.pace.Settle, "a cluster is IDLE, and looked at once more")
 	}
-	return nil, notReady(a.wait(ctx, in.Until, false), "the clusters have not changed")
+	return nil, notReady(a.due(ctx, in.Began, in.Until, a.pace.Cluster, false), "the clusters have not changed")
 }
 
 // idleSince is what earlier attempts remembered: since when each cluster has been IDLE.

@@ -85,7 +85,8 @@ type ObserveEndpointsInput struct {
 	ProjectID string     `json:"projectId"`
 	Regions   []string   `json:"regions"`
 	LastSeen  []Endpoint `json:"lastSeen,omitempty"`
-	// Until is the deadline of the wait; zero means none.
+	// Began is when the endpoints were asked for; zero means with this wait. Until is its deadline; zero means none.
+	Began time.Time `json:"began,omitzero"`
 	Until time.Time `json:"until,omitzero"`
 	// Idle is true while only a person can move things on.
 	Idle bool `json:"idle,omitempty"`
@@ -102,12 +103,20 @@ func (a *Atlas) ObserveEndpoints(ctx context.Context, in ObserveEndpointsInput) 
 	if !slices.Equal(seen, in.LastSeen) {
 		return seen, nil
 	}
-	return nil, notReady(a.wait(ctx, in.Until, in.Idle), "the private endpoints have not changed")
+	return nil, notReady(a.due(ctx, in.Began, in.Until, a.pace.Endpoint, in.Idle), "the private endpoints have not changed")
 }
 
 // wait is the delay until the next look of the activity that runs under ctx.
 func (a *Atlas) wait(ctx context.Context, until time.Time, idle bool) time.Duration {
-	return a.pace.next(activity.GetInfo(ctx).ScheduledTime, until, a.pace.clock().Now(), idle)
+	return a.due(ctx, time.Time{}, until, 0, idle)
+}
+
+// due is the delay until the next look for what began at some time, and is due some time after.
+func (a *Atlas) due(ctx context.Context, began, until time.Time, after time.Duration, idle bool) time.Duration {
+	if began.IsZero() {
+		began = activity.GetInfo(ctx).ScheduledTime
+	}
+	return a.pace.next(began, until, a.pace.clock().Now(), after, idle)
 }
 
 // RemoveEndpointsInput asks for endpoints to be deleted.

@@ -37,6 +37,8 @@ func configure(env func(string) string) (config, error) {
 		"ATLAS_CMK_POLL_LONGEST":  &pace.Longest,
 		"ATLAS_CMK_POLL_IDLE":     &pace.Idle,
 		"ATLAS_CMK_POLL_SETTLE":   &pace.Settle,
+		"ATLAS_CMK_DUE_ENDPOINT":  &pace.Endpoint,
+		"ATLAS_CMK_DUE_CLUSTER":   &pace.Cluster,
 	} {
 		text := env(name)
 		if text == "" {

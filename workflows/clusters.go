@@ -29,8 +29,8 @@ type clusterSet struct {
 type clusterSwitch struct {
 	cluster activities.Cluster
 	state   activities.ClusterState
-	since   time.Time
-	until   time.Time
+	// since is when the state was first seen, began when Atlas was asked, until the deadline.
+	since, began, until time.Time
 	// started, done and skipped are its stages.
 	started, done, skipped bool
 }
@@ -109,7 +109,7 @@ func (s *clusterSet) start(ctx workflow.Context, next []*clusterSwitch) error {
 			for i, c := range next {
 				s.wrote(ctx, cmk.SystemAtlas, "switch cluster to "+s.provider, c.cluster.Name)
 				c.started, c.state = true, states[i]
-				c.since, c.until = workflow.Now(ctx).UTC(), workflow.Now(ctx).Add(s.deadline)
+				c.since, c.began, c.until = workflow.Now(ctx).UTC(), workflow.Now(ctx), workflow.Now(ctx).Add(s.deadline)
 			}
 			s.show(ctx)
 			return nil
@@ -143,6 +143,9 @@ func (s *clusterSet) watch(ctx workflow.Context) error {
 	in := activities.ObserveClustersInput{ProjectID: s.projectID(), Until: flying[0].until}
 	for _, c := range flying {
 		in.LastSeen = append(in.LastSeen, c.state)
+		if c.began.After(in.Began) {
+			in.Began = c.began
+		}
 		if c.until.Before(in.Until) {
 			in.Until = c.until
 		}

@@ -24,6 +24,8 @@ type endpointSet struct {
 	// since is when each endpoint was first seen in each status.
 	since   map[string]time.Time
 	remakes map[string]int
+	// began is when the last endpoint was created.
+	began time.Time
 	// asked is since when each region's approval has been waited for, by region and endpoint.
 	asked map[string]time.Time
 }
@@ -77,6 +79,7 @@ func (e *endpointSet) ensure(ctx workflow.Context, regions []string) error {
 	for _, p := range there {
 		if !slices.ContainsFunc(e.current, func(o activities.Endpoint) bool { return o.ID == p.ID }) {
 			e.wrote(ctx, cmk.SystemAtlas, "create private endpoint in "+p.Region, p.ID)
+			e.began = workflow.Now(ctx)
 		}
 	}
 	others := slices.DeleteFunc(slices.Clone(e.current), func(p activities.Endpoint) bool { return slices.Contains(regions, p.Region) })
@@ -193,7 +196,9 @@ func (e *endpointSet) watchUntil(ctx workflow.Context, deadline time.Time, idle 
 	defer e.awaitMissing(ctx, deadline)()
 	watch, cancel := workflow.WithCancel(ctx)
 	defer cancel()
-	in := activities.ObserveEndpointsInput{ProjectID: e.projectID(), Regions: e.regions, LastSeen: e.current, Until: deadline, Idle: idle}
+	in := activities.ObserveEndpointsInput{
+		ProjectID: e.projectID(), Regions: e.regions, LastSeen: e.current, Began: e.began, Until: deadline, Idle: idle,
+	}
 	look := workflow.ExecuteActivity(observing(watch, "watch the private endpoints", deadline), atlas.ObserveEndpoints, in)
 	if err := workflow.Await(ctx, func() bool { return look.IsReady() || stop() }); err != nil {
 		return err
