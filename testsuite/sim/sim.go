@@ -110,7 +110,7 @@ func (s *Sim) Reset() error {
 	})
 	s.Journal.Reset()
 	s.atlas.ForgetMismatches()
-	s.Faults.Clear()
+	s.Faults.Reset()
 	if err == nil {
 		err = s.Faults.Add(s.config.Faults...)
 	}

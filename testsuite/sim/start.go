@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"net/http"
 	"net/http/httptest"
+	"runtime/debug"
 	"sync"
 	"testing"
 
@@ -33,7 +35,7 @@ func Start(t testing.TB, o Options) *Running {
 	if err != nil {
 		t.Fatalf("sim: %v", err)
 	}
-	atlas, aws := httptest.NewServer(s.Atlas()), httptest.NewServer(s.AWS())
+	atlas, aws := httptest.NewServer(loud(t, s.Atlas())), httptest.NewServer(loud(t, s.AWS()))
 	t.Cleanup(func() {
 		atlas.Close()
 		aws.Close()
@@ -45,4 +47,22 @@ func Start(t testing.TB, o Options) *Running {
 		}
 	})
 	return &Running{Sim: s, AtlasURL: atlas.URL, AWSURL: aws.URL}
+}
+
+// loud fails the test when a handler panics. The server would only close the connection, and a client that asks again
+// might never tell.
+func loud(t testing.TB, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler: //nolint:errorlint // it is panicked with as it is
+				panic(p) // a fault drops the connection
+			default:
+				t.Errorf("sim: %s %s: panic: %v\n%s", r.Method, r.URL, p, debug.Stack())
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		h.ServeHTTP(rw, r)
+	})
 }

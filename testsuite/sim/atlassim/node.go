@@ -2,6 +2,7 @@ package atlassim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
@@ -20,9 +21,10 @@ func (a *Atlas) newNode(c *cluster, shard int, cloud, region, kind string, encry
 	}
 }
 
-// arrange makes a cluster's nodes those that its specs ask for: what is there stays, the rest comes and goes.
+// arrange makes a cluster's nodes those that its specs ask for: what is there stays, the rest comes and goes. The former
+// list is left as it is, for a roll may be on its way through it.
 func (a *Atlas) arrange(c *cluster) {
-	old := c.nodes
+	old := slices.Clone(c.nodes)
 	c.nodes = nil
 	take := func(shard int, cloud, region, kind string) *node {
 		for i, n := range old {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,11 +101,12 @@ func (r Rule) Validate() error {
 	return nil
 }
 
-// Plan holds the rules in force. It is safe for concurrent use.
+// Plan holds the rules in force. It is safe for concurrent use, from within World.Do too: it never waits for the world.
 type Plan struct {
 	world *world.World
 	mu    sync.Mutex
 	rules []*armed
+	draws map[string]uint64
 }
 
 type armed struct {
@@ -137,6 +139,13 @@ func (p *Plan) Clear() {
 	p.rules = nil
 }
 
+// Reset clears the plan and forgets what was drawn.
+func (p *Plan) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rules, p.draws = nil, nil
+}
+
 // Next says which fault hits a request, if any: the first rule that matches and is due.
 func (p *Plan) Next(system, operation, who string) *Rule {
 	p.mu.Lock()
@@ -149,18 +158,25 @@ func (p *Plan) Next(system, operation, who string) *Rule {
 		if r.seen <= r.After || r.Times > 0 && r.hit >= r.Times {
 			continue
 		}
-		if r.Chance > 0 {
-			lucky := false
-			p.world.Do(func() { lucky = !p.world.Chance(r.Chance, "fault", string(r.Kind), r.System, r.Operation) })
-			if lucky {
-				continue
-			}
+		if r.Chance > 0 && !p.toss(r.Rule) {
+			continue
 		}
 		r.hit++
 		rule := r.Rule
 		return &rule
 	}
 	return nil
+}
+
+// toss draws whether a rule hits. The n-th draw about an operation depends on the world's seed alone.
+func (p *Plan) toss(r Rule) bool {
+	what := []string{"fault", string(r.Kind), r.System, r.Operation}
+	if p.draws == nil {
+		p.draws = map[string]uint64{}
+	}
+	key := strings.Join(what, "/")
+	p.draws[key]++
+	return p.world.Toss(r.Chance, p.draws[key], what...)
 }
 
 func (r Rule) matches(system, operation, who string) bool {

@@ -39,8 +39,8 @@ type Options struct {
 	Seed uint64
 }
 
-// World is the shared state of time. All its methods but Do must be called from within Do, from an event or from an
-// observer: they rely on the lock that Do holds.
+// World is the shared state of time. All its methods but Do and Toss must be called from within Do, from an event or from
+// an observer: they rely on the lock that Do holds.
 type World struct {
 	mu        sync.Mutex
 	clock     Clock
@@ -154,9 +154,9 @@ func (w *World) UUID(kind string) string {
 }
 
 func (w *World) bytes(form, kind string, n int) []byte {
-	name := form + "/" + kind
-	w.ids[name]++
-	r := w.random(name, w.ids[name])
+	key := name(form, []string{kind})
+	w.ids[key]++
+	r := w.random(key, w.ids[key])
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(r.Uint32())
@@ -170,20 +170,27 @@ func (w *World) Chance(p float64, what ...string) bool {
 	return p > 0 && w.draw("chance", what).Float64() < p
 }
 
+// Toss is Chance for who counts the draws itself: the answer to its n-th, counted from 1. It takes no lock.
+func (w *World) Toss(p float64, n uint64, what ...string) bool {
+	return p > 0 && w.random(name("chance", what), n).Float64() < p
+}
+
 // Duration draws how long something takes, as simulated duration. what names it as in Chance.
 func (w *World) Duration(d Distribution, what ...string) time.Duration {
 	return d.sample(w.draw("duration", what))
 }
 
 func (w *World) draw(form string, what []string) *rand.Rand {
-	name := form + "/" + strings.Join(what, "/")
-	w.draws[name]++
-	return w.random(name, w.draws[name])
+	key := name(form, what)
+	w.draws[key]++
+	return w.random(key, w.draws[key])
 }
 
-func (w *World) random(name string, n uint64) *rand.Rand {
+func name(form string, what []string) string { return form + "/" + strings.Join(what, "/") }
+
+func (w *World) random(key string, n uint64) *rand.Rand {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s#%d", name, n)
+	fmt.Fprintf(h, "%s#%d", key, n)
 	return rand.New(rand.NewPCG(w.seed, h.Sum64()))
 }
 
