@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+	"golang.org/x/sync/errgroup"
 )
 
 // Snapshot is a backup that needs what its cluster used at the time.
@@ -41,22 +42,20 @@ const most = 50
 // ReadBackups lists the snapshots and the point-in-time windows of a project's clusters that reach back before a time and
 // may need a customer-managed key to be restored.
 func (a *Atlas) ReadBackups(ctx context.Context, in BackupsInput) (*Backups, error) {
-	var all []Snapshot
+	var clusters []admin.ClusterDescription20240805
 	for page := 1; ; page++ {
 		got, response, err := a.api.ClustersApi.ListClusters(ctx, in.ProjectID).ItemsPerPage(pageSize).PageNum(page).Execute()
 		if err != nil {
 			return nil, atlasError(err, response, "list the clusters of project %s", in.ProjectID)
 		}
-		for _, c := range got.GetResults() {
-			some, err := a.backupsOf(ctx, in, &c)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, some...)
-		}
+		clusters = append(clusters, got.GetResults()...)
 		if len(got.GetResults()) < pageSize {
 			break
 		}
+	}
+	all, err := a.backupsOfAll(ctx, in, clusters)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(all, func(x, y Snapshot) int { return y.ExpiresAt.Compare(x.ExpiresAt) })
 	out := &Backups{Count: len(all), Some: all[:min(len(all), most)]}
@@ -64,6 +63,24 @@ func (a *Atlas) ReadBackups(ctx context.Context, in BackupsInput) (*Backups, err
 		out.Until = all[0].ExpiresAt
 	}
 	return out, nil
+}
+
+// backupsOfAll lists those of all clusters, of several at once: a project may have hundreds, and each takes a request.
+func (a *Atlas) backupsOfAll(ctx context.Context, in BackupsInput, clusters []admin.ClusterDescription20240805) ([]Snapshot, error) {
+	const atOnce = 8
+	found := make([][]Snapshot, len(clusters))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i := range clusters {
+		group.Go(func() (err error) {
+			found[i], err = a.backupsOf(ctx, in, &clusters[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(found...), nil
 }
 
 // backupsOf lists those of one cluster. Once they have expired Atlas lists them no more, or with a time that has passed.
