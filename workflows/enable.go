@@ -46,7 +46,7 @@ func (e *enable) steps(ctx workflow.Context) error {
 	if err := e.preflight(ctx); err != nil || e.request.DryRun {
 		return err
 	}
-	return inTurn(ctx,
+	return inOrder(ctx,
 		e.approvePlan,
 		e.replicateKey,
 		e.grantAccess,
@@ -201,7 +201,7 @@ func (e *enable) goPrivate(ctx workflow.Context) error {
 	if onKey && !e.seen.Project.Encryption.RequirePrivateNetworking {
 		return e.crossWindow(ctx)
 	}
-	return inTurn(ctx, e.requirePrivateNetworking, e.createEndpoints)
+	return inOrder(ctx, e.requirePrivateNetworking, e.createEndpoints)
 }
 
 func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {

@@ -41,19 +41,6 @@ func newExit(ctx workflow.Context, workflowType string, o cmk.ExitOptions) *exit
 	return &exit{change: newChange(ctx, workflowType, o.ProjectID, o.Requester, policy, o.OnFailure), options: o}
 }
 
-// inOrder carries out steps, none of them once the change is to end.
-func inOrder(ctx workflow.Context, steps ...func(workflow.Context) error) error {
-	for _, step := range steps {
-		if err := step(ctx); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // freshness is how long what preflight saw is good for.
 const freshness = 5 * time.Minute
 

@@ -4,8 +4,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// inTurn takes steps one after the other, until one fails or the change is cancelled.
-func inTurn(ctx workflow.Context, steps ...func(workflow.Context) error) error {
+// inOrder carries out steps, none of them once the change is to end.
+func inOrder(ctx workflow.Context, steps ...func(workflow.Context) error) error {
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
