@@ -50,6 +50,9 @@ func TestErrorBodiesAreThoseOfTheLiveService(t *testing.T) {
 	roleID := ready(t, r, clock, s)
 	endpoint := endpointIn(t, s, "US_EAST_1")
 	require.Equal(t, 200, s.do("PATCH", in("/clusters/west"), `{"terminationProtectionEnabled":true}`).status)
+	require.NoError(t, r.Act(sim.Act{Act: atlassim.Act{Kind: atlassim.AddCluster, Project: sim.ProjectA, Add: &atlassim.Cluster{
+		Name: "flexible", Flex: true, Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}},
+	}}}))
 
 	const never = "arn:aws:iam::111122223333:role/never-made"
 	for name, want := range map[string]struct {
@@ -78,6 +81,8 @@ func TestErrorBodiesAreThoseOfTheLiveService(t *testing.T) {
 			`{"detail":"Failed to delete Encryption at Rest Private endpoint with id [` + endpoint + `] during IN_PROGRESS state. Please try again later.","error":400,"errorCode":"ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETE_BLOCKED_DURING_PROVISIONING","parameters":["[` + endpoint + `]"],"reason":"Bad Request"}`},
 		"termination protection": {"DELETE", in("/clusters/west"), "", nil, 400,
 			`{"detail":"Cannot terminate a cluster when termination protection is enabled. Disable termination protection and try again.","error":400,"errorCode":"CANNOT_TERMINATE_CLUSTER_WHEN_TERMINATION_PROTECTION_ENABLED","parameters":[],"reason":"Bad Request"}`},
+		"flex cluster": {"GET", in("/clusters/flexible"), "", nil, 400,
+			`{"detail":"Flex cluster flexible cannot be used in the cluster API.","error":400,"errorCode":"CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API","parameters":["flexible"],"reason":"Bad Request"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := s.do(want.method, want.path, want.body, want.options...)

@@ -26,7 +26,11 @@ func TestVersionsAreNegotiated(t *testing.T) {
 	}{
 		{"/clusters", "application/vnd.atlas.2025-03-12+json", 200, "2024-08-05", ""},
 		{"/clusters", "application/vnd.atlas.2024-08-05+json", 200, "2024-08-05", ""},
-		{"/clusters", "application/vnd.atlas.2023-02-01+json", 410, "", "VERSION_GONE"},
+		{"/clusters", "application/vnd.atlas.2024-05-30+json", 200, "2023-02-01", ""},
+		{"/clusters", "application/vnd.atlas.2023-02-01+json", 200, "2023-02-01", ""},
+		{"/clusters", "application/vnd.atlas.2023-01-01+json", 410, "", "VERSION_GONE"},
+		{"/clusters/east/processArgs", "application/vnd.atlas.2024-05-30+json", 200, "2023-01-01", ""},
+		{"/clusters/east/search/deployment", "application/vnd.atlas.2023-11-15+json", 200, "2023-01-01", ""},
 		{"/encryptionAtRest", "application/vnd.atlas.2024-11-13+json", 200, "2023-01-01", ""},
 		{"/encryptionAtRest", "application/json", 400, "", "INVALID_VERSION_DATE"},
 		{"/encryptionAtRest", "application/vnd.atlas.soon+json", 400, "", "INVALID_VERSION_DATE"},

@@ -39,7 +39,7 @@ type Atlas struct {
 	config     Config
 	schema     *Schema
 	wire       world.Clock
-	mux        *http.ServeMux
+	mux        http.Handler
 	sets       []*endpointSet
 	mismatches mismatches
 	oracle     *oracle

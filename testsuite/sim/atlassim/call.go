@@ -19,7 +19,8 @@ type call struct {
 	request *http.Request
 	query   url.Values
 	body    []byte
-	version string // of the resource, as negotiated
+	version string // of the resource, as negotiated for the answer
+	sent    string // the same of the body; empty without one
 	caller  *account
 	address string
 	entry   *journal.Entry

@@ -17,6 +17,7 @@ type clusterChange struct {
 	Specs          *[]replicationSpec `json:"replicationSpecs"`
 	BackupEnabled  *bool              `json:"backupEnabled"`
 	EmployeeAccess json.RawMessage    `json:"mongoDBEmployeeAccessGrant"`
+	DiskSizeGB     float64            `json:"diskSizeGB"` // before 2024-08-05
 	members        map[string]any
 }
 
@@ -124,11 +125,16 @@ func (c *call) clusterView(k *cluster) any {
 	}
 	self := c.base + apiRoot + "/groups/" + k.project.id + "/clusters/" + k.name
 	view["links"] = []link{{Href: self, Rel: "self"}}
+	if c.version < shardsApart {
+		return asBefore2024(view, k.specs)
+	}
 	return view
 }
 
 func listClusters(c *call) (any, error) {
-	dedicated := slices.DeleteFunc(slices.Clone(c.project.clusters), func(k *cluster) bool { return k.flex })
+	dedicated := slices.DeleteFunc(slices.Clone(c.project.clusters), func(k *cluster) bool {
+		return k.flex || c.version < shardsApart && asymmetric(k.specs)
+	})
 	return page(c, dedicated, c.clusterView)
 }
 
@@ -137,16 +143,28 @@ func getCluster(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.version < shardsApart && asymmetric(k.specs) {
+		return nil, asymmetricUnsupported(k.name)
+	}
 	return c.clusterView(k), nil
 }
 
-func (c *call) clusterChange() (*clusterChange, error) {
+// clusterChange reads what a body asks of a cluster, which is nil when it is to be made.
+func (c *call) clusterChange(k *cluster) (*clusterChange, error) {
 	change := &clusterChange{}
 	if err := c.decode(change); err != nil {
 		return nil, err
 	}
 	if err := c.decode(&change.members); err != nil {
 		return nil, err
+	}
+	if c.sent < shardsApart {
+		if k != nil && asymmetric(k.specs) {
+			return nil, asymmetricUnsupported(k.name)
+		}
+		change.modernize(k)
+	} else if change.Specs != nil && slices.ContainsFunc(*change.Specs, func(s replicationSpec) bool { return s.NumShards != 0 }) {
+		return nil, invalidAttribute("numShards")
 	}
 	kept := keptMembers()
 	for _, name := range slices.Sorted(maps.Keys(change.members)) {
@@ -217,7 +235,7 @@ func (c *call) admitRegions(specs []replicationSpec, had []string) error {
 }
 
 func createCluster(c *call) (any, error) {
-	change, err := c.clusterChange()
+	change, err := c.clusterChange(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +284,7 @@ func updateCluster(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change, err := c.clusterChange()
+	change, err := c.clusterChange(k)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,10 @@ func deviate(doc *openapi3.T) {
 	// The id of a shard is marked readOnly, yet it is how a change tells which shard it means.
 	property("ReplicationSpec20240805", "id").ReadOnly = false
 	property("ReplicationSpec20240805", "zoneId").ReadOnly = false
+	property("ReplicationSpec", "id").ReadOnly = false
+	property("ReplicationSpec", "zoneId").ReadOnly = false
+	// Versions of 2023 show releases of MongoDB that did not exist when they were described.
+	property("AdvancedClusterDescription", "mongoDBMajorVersion").Enum = nil
 	// The kind of an endpoint is told by cloudProvider, which is readOnly: nobody can say it in a request.
 	if s := schemas["EARPrivateEndpoint"]; s != nil {
 		s.Value.Discriminator = nil

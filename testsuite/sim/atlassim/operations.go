@@ -30,6 +30,8 @@ const (
 	rest    = inGroup + "/encryptionAtRest"
 	access  = inGroup + "/cloudProviderAccess"
 	private = rest + "/{cloudProvider}/privateEndpoints"
+	// groupByName overlaps the paths below inGroup, of which none is meant when it matches.
+	groupByName = apiRoot + "/groups/byName/{groupName}"
 
 	reader  = "GROUP_READ_ONLY"
 	manager = "GROUP_CLUSTER_MANAGER"
@@ -62,11 +64,24 @@ func operations() []operation {
 		post, patch, put, del      = http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete
 		v2023, vFeb, vOct, vNov    = "2023-01-01", "2023-02-01", "2023-10-01", "2023-11-15"
 		v2024, vAug, vOct24, v2025 = "2024-05-30", "2024-08-05", "2024-10-23", "2025-03-12"
+		vNov24, v2025Feb           = "2024-11-13", "2025-02-19"
 	)
-	olderCluster := version{date: vAug, deprecated: "Wed, 23 Oct 2024 00:00:00 GMT", sunset: "Mon, 1 Mar 2027 00:00:00 GMT"}
+	const endOf2023 = "Thu, 1 Jul 2027 00:00:00 GMT"
+	augustCluster := version{date: vAug, deprecated: "Wed, 23 Oct 2024 00:00:00 GMT", sunset: "Mon, 1 Mar 2027 00:00:00 GMT"}
+	februaryCluster := version{date: vFeb, deprecated: "Mon, 5 Aug 2024 00:00:00 GMT", sunset: endOf2023}
+	firstArgs := version{date: v2023, deprecated: "Mon, 5 Aug 2024 00:00:00 GMT", sunset: endOf2023}
+	firstSearch := version{date: v2023, deprecated: "Thu, 30 May 2024 00:00:00 GMT", sunset: endOf2023}
 	ops := []operation{
 		read("listGroups", apiRoot+"/groups", v2023, "", setInspection, listGroups),
 		read("getGroup", inGroup, v2023, reader, setGroups, getGroup),
+		read("getGroupByName", groupByName, v2023, "", setGroups, getGroupByName),
+		read("getGroupSettings", inGroup+"/settings", v2023, reader, setGroups, getSettings),
+		read("listGroupLimits", inGroup+"/limits", v2023, reader, setGroups, listLimits),
+		read("listGroupTeams", inGroup+"/teams", v2023, reader, setGroups, listTeams),
+		read("listGroupUsers", inGroup+"/users", v2025Feb, reader, setGroups, listUsers).since(version{date: v2023, deprecated: "Wed, 19 Feb 2025 00:00:00 GMT", sunset: endOf2023}),
+		read("getGroupManagedSlowMs", inGroup+"/managedSlowMs", v2023, reader, setGroups, getManagedSlowMs),
+		read("listGroupContainers", inGroup+"/containers", v2023, reader, setGroups, listContainers),
+		read("listGroupFlexClusters", inGroup+"/flexClusters", vNov24, reader, setClusters, listFlexClusters),
 		write("deleteGroup", del, inGroup, v2023, 204, owner, setGroups, deleteGroup),
 
 		read("listGroupCloudProviderAccess", access, v2023, reader, setAccess, listAccess),
@@ -82,18 +97,18 @@ func operations() []operation {
 		read("getGroupEncryptionAtRestPrivateEndpoint", private+"/{endpointId}", v2023, owner, setEncryption, getEndpoint),
 		write("requestGroupEncryptionAtRestPrivateEndpointDeletion", del, private+"/{endpointId}", v2023, 204, owner, setEncryption, deleteEndpoint),
 
-		read("listGroupClusters", inGroup+"/clusters", vAug, reader, setClusters, listClusters),
-		read("getGroupCluster", ofOne, vAug, reader, setClusters, getCluster),
-		write("createGroupCluster", post, inGroup+"/clusters", vOct24, 201, manager, setClusters, createCluster).since(olderCluster),
-		write("updateGroupCluster", patch, ofOne, vOct24, 200, manager, setClusters, updateCluster).since(olderCluster),
+		read("listGroupClusters", inGroup+"/clusters", vAug, reader, setClusters, listClusters).since(februaryCluster),
+		read("getGroupCluster", ofOne, vAug, reader, setClusters, getCluster).since(februaryCluster),
+		write("createGroupCluster", post, inGroup+"/clusters", vOct24, 201, manager, setClusters, createCluster).since(februaryCluster, augustCluster),
+		write("updateGroupCluster", patch, ofOne, vOct24, 200, manager, setClusters, updateCluster).since(februaryCluster, augustCluster),
 		write("deleteGroupCluster", del, ofOne, vFeb, 202, owner, setClusters, deleteCluster),
 
-		read("getGroupClusterSearchDeployment", ofOne+"/search/deployment", v2025, reader, setSearch, getSearch).since(version{date: v2024}),
-		write("createGroupClusterSearchDeployment", post, ofOne+"/search/deployment", v2024, 201, manager, setSearch, createSearch),
-		write("updateGroupClusterSearchDeployment", patch, ofOne+"/search/deployment", v2024, 200, manager, setSearch, updateSearch),
-		write("deleteGroupClusterSearchDeployment", del, ofOne+"/search/deployment", v2024, 204, manager, setSearch, deleteSearch),
-		read("getGroupClusterProcessArgs", ofOne+"/processArgs", vAug, reader, setClusters, getProcessArgs),
-		write("updateGroupClusterProcessArgs", patch, ofOne+"/processArgs", vAug, 200, manager, setClusters, updateProcessArgs),
+		read("getGroupClusterSearchDeployment", ofOne+"/search/deployment", v2025, reader, setSearch, getSearch).since(firstSearch, version{date: v2024}),
+		write("createGroupClusterSearchDeployment", post, ofOne+"/search/deployment", v2024, 201, manager, setSearch, createSearch).since(firstSearch),
+		write("updateGroupClusterSearchDeployment", patch, ofOne+"/search/deployment", v2024, 200, manager, setSearch, updateSearch).since(firstSearch),
+		write("deleteGroupClusterSearchDeployment", del, ofOne+"/search/deployment", v2024, 204, manager, setSearch, deleteSearch).since(firstSearch),
+		read("getGroupClusterProcessArgs", ofOne+"/processArgs", vAug, reader, setClusters, getProcessArgs).since(firstArgs),
+		write("updateGroupClusterProcessArgs", patch, ofOne+"/processArgs", vAug, 200, manager, setClusters, updateProcessArgs).since(firstArgs),
 
 		read("listGroupClusterBackupSnapshots", ofOne+"/backup/snapshots", v2023, reader, setBackup, listSnapshots),
 		write("takeGroupClusterBackupSnapshots", post, ofOne+"/backup/snapshots", v2023, 200, owner, setBackup, takeSnapshot),

@@ -16,7 +16,16 @@ func getProcessArgs(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return maps.Clone(k.processArgs), nil
+	return c.processArgsView(k), nil
+}
+
+// processArgsView are a cluster's settings with the two more, never set here, that versions before 2024-08-05 have.
+func (c *call) processArgsView(k *cluster) any {
+	view := maps.Clone(k.processArgs)
+	if c.version < shardsApart {
+		view["defaultReadConcern"], view["failIndexKeyTooLong"] = nil, nil
+	}
+	return view
 }
 
 func updateProcessArgs(c *call) (any, error) {
@@ -28,6 +37,10 @@ func updateProcessArgs(c *call) (any, error) {
 	if err := c.decode(&change); err != nil {
 		return nil, err
 	}
+	if c.sent < shardsApart {
+		delete(change, "defaultReadConcern")
+		delete(change, "failIndexKeyTooLong")
+	}
 	for name := range change {
 		if _, known := k.processArgs[name]; !known && !lateProcessArg(name) {
 			return nil, invalidAttribute(name)
@@ -38,7 +51,7 @@ func updateProcessArgs(c *call) (any, error) {
 		c.spend(k, c.world.Duration(c.config.Durations.ClusterChange, "clusterChange"), nil)
 		c.apply("")
 	}
-	return maps.Clone(k.processArgs), nil
+	return c.processArgsView(k), nil
 }
 
 // lateProcessArg is what has no value until it is set.

@@ -86,11 +86,13 @@ func redactValue(v any) any {
 	return v
 }
 
-// keeper keeps what is answered, for the journal.
+// keeper keeps what is answered, for the journal. It is noted before any of it is sent, so that whoever has an answer
+// finds it in the journal.
 type keeper struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
+	note   func()
 }
 
 func (k *keeper) WriteHeader(status int) {
@@ -105,6 +107,7 @@ func (k *keeper) Write(b []byte) (int, error) {
 	if k.body.Len() <= 16*keptBody {
 		k.body.Write(b)
 	}
+	k.note()
 	return k.ResponseWriter.Write(b)
 }
 

@@ -25,6 +25,7 @@ const SDKModule = "go.mongodb.org/atlas-sdk/v20250312020"
 type Schema struct {
 	operations map[string]*openapi3.Operation
 	options    []openapi3.SchemaValidationOption
+	older      olderVersions
 }
 
 // LoadSchema reads the description from the Atlas SDK's module on this machine. It is not an error of the simulation
@@ -37,13 +38,11 @@ func LoadSchema() (*Schema, error) {
 	if err != nil || dir == "" {
 		return nil, fmt.Errorf("the module %s is not found with \"go list -m\": %w", SDKModule, errors.Join(err))
 	}
-	loader := openapi3.NewLoader()
-	doc, err := loader.LoadFromFile(filepath.Join(dir, "openapi", "atlas-api.yaml"))
+	doc, err := loadDescription(dir)
 	if err != nil {
-		return nil, fmt.Errorf("the API description in %s: %w", SDKModule, err)
+		return nil, err
 	}
-	deviate(doc)
-	s := &Schema{operations: map[string]*openapi3.Operation{}}
+	s := &Schema{operations: map[string]*openapi3.Operation{}, older: olderVersions{beside: filepath.Dir(dir)}}
 	for _, item := range doc.Paths.Map() {
 		for _, op := range item.Operations() {
 			s.operations[op.OperationID] = op
@@ -54,6 +53,28 @@ func LoadSchema() (*Schema, error) {
 		openapi3.SetSchemaRegexCompiler(patterns()),
 	}
 	return s, nil
+}
+
+func loadDescription(module string) (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(module, "openapi", "atlas-api.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("the API description in %s: %w", module, err)
+	}
+	deviate(doc)
+	return doc, nil
+}
+
+// described is the description of a call's operation in the given version of its resource; nil when there is none for
+// that version on this machine.
+func (s *Schema) described(c *call, date string) (*openapi3.Operation, error) {
+	if date == "" || date == c.op.versions[len(c.op.versions)-1].date {
+		op := s.operations[c.op.id]
+		if op == nil {
+			return nil, fmt.Errorf("the description has no operation %s", c.op.id)
+		}
+		return op, nil
+	}
+	return s.older.find(c.op.method, c.op.path, date), nil
 }
 
 // pattern matches as ECMAScript does, which the description is written for.
@@ -148,9 +169,13 @@ func (c *call) checkResponse(status int, body []byte) {
 }
 
 func (s *Schema) request(c *call) error {
-	op := s.operations[c.op.id]
+	date := c.sent
+	if date == "" {
+		date = c.version
+	}
+	op, err := s.described(c, date)
 	if op == nil {
-		return fmt.Errorf("the description has no operation %s", c.op.id)
+		return err
 	}
 	known := map[string]bool{}
 	for _, ref := range op.Parameters {
@@ -209,9 +234,9 @@ func typed(v string, schema *openapi3.Schema) any {
 }
 
 func (s *Schema) response(c *call, status int, body []byte) error {
-	op := s.operations[c.op.id]
+	op, err := s.described(c, c.version)
 	if op == nil {
-		return fmt.Errorf("the description has no operation %s", c.op.id)
+		return err
 	}
 	ref := op.Responses.Status(status)
 	if ref == nil {

@@ -23,14 +23,21 @@ const maxBody = 1 << 20
 // ServeHTTP serves the Administration API and the OAuth endpoints.
 func (a *Atlas) ServeHTTP(rw http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(rw, r) }
 
-func (a *Atlas) routes() *http.ServeMux {
-	mux := http.NewServeMux()
+// routes sends requests to operations. Two patterns of which neither is the narrower one cannot be in one mux, so
+// groupByName has a mux of its own, that is asked first.
+func (a *Atlas) routes() http.Handler {
+	mux, byName := http.NewServeMux(), http.NewServeMux()
 	for _, op := range operations() {
-		mux.HandleFunc(op.method+" "+op.path, func(rw http.ResponseWriter, r *http.Request) { a.serve(op, rw, r) })
+		to := mux
+		if op.path == groupByName {
+			to = byName
+		}
+		to.HandleFunc(op.method+" "+op.path, func(rw http.ResponseWriter, r *http.Request) { a.serve(op, rw, r) })
 	}
 	unknown := operation{id: "unknown"}
 	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) { a.serve(unknown, rw, r) })
-	return mux
+	byName.Handle("/", mux)
+	return byName
 }
 
 // serve journals a request, sends it through the faults in force and answers it.
@@ -56,14 +63,15 @@ func (a *Atlas) serve(op operation, rw http.ResponseWriter, r *http.Request) {
 		}
 	}
 	kept := &keeper{ResponseWriter: rw}
-	defer func() {
+	kept.note = func() {
 		a.journal.Update(entry, func(e *journal.Entry) {
 			e.Status, e.ErrorCode, e.Response = kept.status, rw.Header().Get("X-Error-Code"), kept.kept()
 			if rule != nil && rule.Kind == fault.DropAfter {
 				e.Status = 0
 			}
 		})
-	}()
+	}
+	defer kept.note() // of an answer without a body
 	refuse := func(rw http.ResponseWriter, status int) {
 		if status == http.StatusUnauthorized {
 			a.world.Do(func() { rw.Header().Set("Www-Authenticate", a.challenge(false)) })
@@ -159,30 +167,40 @@ func (c *call) admit(h http.Header) error {
 
 var versioned = regexp.MustCompile(`application/vnd\.atlas\.([^+;,\s]*)\+json`)
 
-// negotiate chooses the newest version of the resource that is not newer than the date asked for.
+// negotiate chooses, for the answer and for the body, the newest version of the resource that is not newer than the
+// date asked for.
 func (c *call) negotiate(h http.Header) error {
-	accept := strings.Join(c.request.Header.Values("Accept"), ",")
-	date, err := versionDate(accept)
+	served, err := c.op.serves(strings.Join(c.request.Header.Values("Accept"), ","))
 	if err != nil {
 		return err
 	}
+	c.version = served.date
+	if served.deprecated != "" {
+		h.Set("Deprecation", served.deprecated)
+		h.Set("Sunset", served.sunset)
+	}
 	if len(c.body) > 0 {
-		if _, err := versionDate(c.request.Header.Get("Content-Type")); err != nil {
+		sent, err := c.op.serves(c.request.Header.Get("Content-Type"))
+		if err != nil {
 			return err
 		}
+		c.sent = sent.date
 	}
-	for _, v := range slices.Backward(c.op.versions) {
-		if v.date > date {
-			continue
-		}
-		c.version = v.date
-		if v.deprecated != "" {
-			h.Set("Deprecation", v.deprecated)
-			h.Set("Sunset", v.sunset)
-		}
-		return nil
+	return nil
+}
+
+// serves is the version of the resource that a media type means.
+func (op *operation) serves(mediaType string) (version, error) {
+	date, err := versionDate(mediaType)
+	if err != nil {
+		return version{}, err
 	}
-	return versionGone(date)
+	for _, v := range slices.Backward(op.versions) {
+		if v.date <= date {
+			return v, nil
+		}
+	}
+	return version{}, versionGone(date)
 }
 
 func versionDate(mediaType string) (string, error) {

@@ -1,7 +1,6 @@
 package atlassim
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,11 @@ type replicationSpec struct {
 	ZoneID   string         `json:"zoneId"`
 	ZoneName string         `json:"zoneName"`
 	Regions  []regionConfig `json:"regionConfigs"`
+
+	// NumShards is how versions before 2024-08-05 say how many shards are like this one.
+	NumShards int `json:"numShards,omitempty"`
+	// zoneSpecID is by what id those versions know all the shards of a zone.
+	zoneSpecID string
 }
 
 // regionConfig is what a shard has in one region.
@@ -66,6 +70,33 @@ func (r regionConfig) kinds() map[string]*hardware {
 	return map[string]*hardware{electable: r.Electable, readOnly: r.ReadOnly, analytics: r.Analytics}
 }
 
+// standardDisk is the disk in GB that an instance size comes with, by tier; larger ones have 750.
+var standardDisk = map[int]float64{10: 10, 20: 20, 30: 40, 40: 80, 50: 160, 60: 320}
+
+// equip gives hardware on AWS the disk that it has when the client does not say.
+func (r regionConfig) equip() {
+	if r.Provider != providerAWS {
+		return
+	}
+	for _, h := range r.kinds() {
+		if h == nil {
+			continue
+		}
+		if h.DiskSizeGB == 0 {
+			h.DiskSizeGB = standardDisk[tier(h.InstanceSize)]
+		}
+		if h.DiskSizeGB == 0 {
+			h.DiskSizeGB = 750
+		}
+		if h.DiskIOPS == 0 {
+			h.DiskIOPS = 3000
+		}
+		if h.EBSVolumeType == "" {
+			h.EBSVolumeType = "STANDARD"
+		}
+	}
+}
+
 // tier is the number in an instance size: 30 of M30, R30 and M30_NVME.
 func tier(instanceSize string) int {
 	digits := strings.TrimLeft(instanceSize, "MR")
@@ -117,16 +148,31 @@ func (a *Atlas) checkSpecs(specs, old []replicationSpec) error {
 	if len(specs) == 0 {
 		return missingAttribute("replicationSpecs")
 	}
+	zones := map[string]replicationSpec{}
+	for _, s := range old {
+		zones[s.ZoneName] = s
+	}
 	for i := range specs {
 		s := &specs[i]
+		s.ID = ""
 		if i < len(old) {
-			s.ID, s.ZoneID = old[i].ID, old[i].ZoneID
-		} else {
-			s.ID, s.ZoneID = a.world.ID("replicationSpec"), a.world.ID("zone")
+			s.ID = old[i].ID
+			if s.ZoneName == "" {
+				s.ZoneName = old[i].ZoneName
+			}
+		}
+		if s.ID == "" {
+			s.ID = a.world.ID("replicationSpec")
 		}
 		if s.ZoneName == "" {
-			s.ZoneName = fmt.Sprintf("Zone %d", i+1)
+			s.ZoneName = "Zone 1"
 		}
+		zone, known := zones[s.ZoneName]
+		if !known {
+			zone = replicationSpec{ZoneID: a.world.ID("zone"), zoneSpecID: a.world.ID("zoneSpec")}
+			zones[s.ZoneName] = zone
+		}
+		s.ZoneID, s.zoneSpecID = zone.ZoneID, zone.zoneSpecID
 		if len(s.Regions) == 0 {
 			return missingAttribute("regionConfigs")
 		}
@@ -137,6 +183,7 @@ func (a *Atlas) checkSpecs(specs, old []replicationSpec) error {
 			if r.Region == "" {
 				return missingAttribute("regionName")
 			}
+			r.equip()
 		}
 	}
 	return nil

@@ -39,6 +39,8 @@ type project struct {
 	generation  int
 	maintenance bool
 	alertIDs    []string
+	// networks are the ids of the project's containers, by region.
+	networks map[string]string
 }
 
 // role is a cloud provider access role of a project.
