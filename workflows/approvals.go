@@ -184,10 +184,14 @@ func (a *approvals) refuse(r cmk.Refusal) {
 
 // askEndpoints opens the gates of the planned regions and takes the decisions that came early.
 func (a *approvals) askEndpoints(regions []string, inUse func(region string) bool) {
-	a.regions = []*endpointGate{}
+	gates := []*endpointGate{}
 	for _, r := range regions {
-		a.regions = append(a.regions, &endpointGate{region: r, inUse: inUse(r)})
+		// What was voted on before, when preflight looked for the first time, stays.
+		g := a.region(r)
+		g.inUse = inUse(r)
+		gates = append(gates, g)
 	}
+	a.regions = gates
 	early := a.early
 	a.early = nil
 	for _, e := range early {

@@ -267,6 +267,28 @@ func example(payload map[string]string) string {
 	return string(text)
 }
 
+// awaitPlan waits until what the hash identifies is approved. It fails when it is rejected, or not decided in time.
+func (c *change) awaitPlan(ctx workflow.Context, what, hash string, within cmk.Duration) error {
+	gate := &gate{hash: hash}
+	c.approvals.plan = gate
+	deadline := workflow.Now(ctx).Add(time.Duration(within))
+	done := c.await(ctx, cmk.Wait{
+		For: cmk.AwaitingPlanApproval, What: what, Until: deadline,
+		Signal: cmk.SignalApprove, Example: example(map[string]string{"by": yourName, "plan": hash}),
+	})
+	defer done()
+	if err := until(ctx, deadline, what, func() bool { return gate.decided(c.approvals.policy.Approvers) }); err != nil {
+		return err
+	}
+	if gate.rejected {
+		return failure(cmk.ErrRejected, "plan %s was rejected by %s", hash, gate.votes[len(gate.votes)-1].By)
+	}
+	return nil
+}
+
+// freshness is for how long what preflight saw is good enough to act on.
+const freshness = 5 * time.Minute
+
 // askPerson waits until somebody says what to do with a step that cannot go on: retry, abort, or where the step can be
 // left out, skip.
 func (c *change) askPerson(ctx workflow.Context, step string, err error, skippable bool) string {

@@ -111,25 +111,24 @@ func (e *enable) inUse(region string) bool {
 	})
 }
 
-// approvePlan waits for the plan to be approved, if that was asked for.
+// approvePlan waits for the plan to be approved, if that was asked for. If that takes long, preflight looks again, and a
+// plan that has come to differ is asked for anew.
 func (e *enable) approvePlan(ctx workflow.Context) error {
-	if !e.request.PlanApproval || e.status.Plan.Writes() == 0 {
-		return nil
-	}
-	e.enter(ctx, cmk.PhasePlanApproval)
-	gate := &gate{hash: e.status.Plan.Hash}
-	e.approvals.plan = gate
-	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Approval))
-	done := e.await(ctx, cmk.Wait{
-		For: cmk.AwaitingPlanApproval, What: "approval of plan " + gate.hash, Until: deadline,
-		Signal: cmk.SignalApprove, Example: example(map[string]string{"by": yourName, "plan": gate.hash}),
-	})
-	defer done()
-	if err := until(ctx, deadline, "approval of the plan", func() bool { return gate.decided(e.request.Approval.Approvers) }); err != nil {
-		return err
-	}
-	if gate.rejected {
-		return failure(cmk.ErrRejected, "the plan was rejected by %s", gate.votes[len(gate.votes)-1].By)
+	for e.request.PlanApproval && e.status.Plan.Writes() > 0 {
+		e.enter(ctx, cmk.PhasePlanApproval)
+		hash, looked := e.status.Plan.Hash, workflow.Now(ctx)
+		if err := e.awaitPlan(ctx, "approval of plan "+hash, hash, e.request.Deadlines.Approval); err != nil {
+			return err
+		}
+		if workflow.Now(ctx).Sub(looked) <= freshness {
+			return nil
+		}
+		if err := e.preflight(ctx); err != nil {
+			return err
+		}
+		if e.status.Plan.Hash == hash {
+			return nil
+		}
 	}
 	return nil
 }

@@ -41,9 +41,6 @@ func newExit(ctx workflow.Context, workflowType string, o cmk.ExitOptions) *exit
 	return &exit{change: newChange(ctx, workflowType, o.ProjectID, o.Requester, policy, o.OnFailure), options: o}
 }
 
-// freshness is how long what preflight saw is good for.
-const freshness = 5 * time.Minute
-
 // agree looks, plans, and has the plan approved. If the approval takes long it looks again, and a plan that has changed
 // is asked for again.
 func (x *exit) agree(ctx workflow.Context, preflight func(workflow.Context) error) error {
@@ -66,21 +63,11 @@ func (x *exit) agree(ctx workflow.Context, preflight func(workflow.Context) erro
 // approvePlan waits for people to approve the plan that now stands in the status.
 func (x *exit) approvePlan(ctx workflow.Context) error {
 	x.enter(ctx, cmk.PhasePlanApproval)
-	gate := &gate{hash: x.status.Plan.Hash}
-	x.approvals.plan = gate
-	deadline := workflow.Now(ctx).Add(time.Duration(x.options.Deadlines.Approval))
-	done := x.await(ctx, cmk.Wait{
-		For: cmk.AwaitingPlanApproval, What: "approval of plan " + gate.hash, Until: deadline,
-		Signal: cmk.SignalApprove, Example: example(map[string]string{"by": yourName, "plan": gate.hash}),
-	})
-	defer done()
-	if err := until(ctx, deadline, "approval of the plan", func() bool { return gate.decided(x.options.Approval.Approvers) }); err != nil {
+	hash := x.status.Plan.Hash
+	if err := x.awaitPlan(ctx, "approval of plan "+hash, hash, x.options.Deadlines.Approval); err != nil {
 		return err
 	}
-	if gate.rejected {
-		return failure(cmk.ErrRejected, "the plan was rejected by %s", gate.votes[len(gate.votes)-1].By)
-	}
-	x.agreed = gate.hash
+	x.agreed = hash
 	return nil
 }
 

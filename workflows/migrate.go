@@ -147,25 +147,6 @@ func (m *migrate) approvePlan(ctx workflow.Context) error {
 	return nil
 }
 
-// awaitPlan waits until what the hash identifies is approved. It fails when it is rejected, or not decided in time.
-func (c *change) awaitPlan(ctx workflow.Context, what, hash string, within cmk.Duration) error {
-	gate := &gate{hash: hash}
-	c.approvals.plan = gate
-	deadline := workflow.Now(ctx).Add(time.Duration(within))
-	done := c.await(ctx, cmk.Wait{
-		For: cmk.AwaitingPlanApproval, What: what, Until: deadline,
-		Signal: cmk.SignalApprove, Example: example(map[string]string{"by": yourName, "plan": hash}),
-	})
-	defer done()
-	if err := until(ctx, deadline, what, func() bool { return gate.decided(c.approvals.policy.Approvers) }); err != nil {
-		return err
-	}
-	if gate.rejected {
-		return failure(cmk.ErrRejected, "plan %s was rejected by %s", hash, gate.votes[len(gate.votes)-1].By)
-	}
-	return nil
-}
-
 // grantAccess gives Atlas the use of the key through the role, beside the access key.
 func (m *migrate) grantAccess(ctx workflow.Context) error {
 	if m.target.switched {
