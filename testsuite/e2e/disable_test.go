@@ -208,10 +208,12 @@ func TestDisableCancelled(t *testing.T) {
 			require.NoError(t, err)
 			back := s.begin(report.WayBack.Workflow, json.RawMessage(request))
 			s.approveAll(back)
-			report, failed = s.result(back)
-			require.Empty(t, failed, report.Problem)
+			s.until(back, "back on private endpoints", func(st cmk.Status) bool {
+				return st.Phase == cmk.PhaseVerification || st.Phase == cmk.PhaseDone
+			})
 			require.True(t, s.project().Encryption.Private)
 			require.Len(t, s.project().Endpoints, 3)
+			require.Empty(t, s.world.Violations())
 		})
 	}
 }
