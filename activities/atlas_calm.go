@@ -25,10 +25,8 @@ func (a *Atlas) ObserveCalm(ctx context.Context, in CalmInput) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range clusters {
-		if c.State != cmk.ClusterIdle && !c.Paused {
-			return notReady(a.wait(ctx, in.Until, false), "cluster %s is %s", c.Name, c.State)
-		}
+	if err := a.atRest(ctx, clusters, in.Until); err != nil {
+		return err
 	}
 	window, response, err := a.api.MaintenanceWindowsApi.GetMaintenanceWindow(ctx, in.ProjectID).Execute()
 	if err != nil {
@@ -44,6 +42,16 @@ func (a *Atlas) ObserveCalm(ctx context.Context, in CalmInput) error {
 	}
 	if !due.IsZero() && due.Sub(now) < maintenanceAhead {
 		return notReady(a.wait(ctx, in.Until, false), "maintenance of project %s is due at %s", in.ProjectID, due.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// atRest fails with NotReady while a cluster is neither IDLE nor paused.
+func (a *Atlas) atRest(ctx context.Context, clusters []Cluster, until time.Time) error {
+	for _, c := range clusters {
+		if c.State != cmk.ClusterIdle && !c.Paused {
+			return notReady(a.wait(ctx, until, false), "cluster %s is %s", c.Name, c.State)
+		}
 	}
 	return nil
 }

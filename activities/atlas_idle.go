@@ -27,10 +27,5 @@ func (a *Atlas) ObserveIdle(ctx context.Context, in IdleInput) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range clusters {
-		if c.State != cmk.ClusterIdle && !c.Paused {
-			return notReady(a.wait(ctx, in.Until, false), "cluster %s is %s", c.Name, c.State)
-		}
-	}
-	return nil
+	return a.atRest(ctx, clusters, in.Until)
 }

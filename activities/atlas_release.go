@@ -181,10 +181,8 @@ func (a *Atlas) ObserveQuiet(ctx context.Context, in ObserveQuietInput) (*Projec
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range p.Clusters {
-		if c.State != cmk.ClusterIdle && !c.Paused {
-			return nil, notReady(a.wait(ctx, in.Until, false), "cluster %s is %s", c.Name, c.State)
-		}
+	if err := a.atRest(ctx, p.Clusters, in.Until); err != nil {
+		return nil, err
 	}
 	return p, a.ObserveSearch(ctx, ObserveSearchInput{ProjectID: in.ProjectID, Clusters: in.Search, Until: in.Until})
 }
