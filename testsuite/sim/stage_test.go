@@ -110,10 +110,15 @@ func send(t testing.TB, request *http.Request) answer {
 	t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
+	return answer{response.StatusCode, response.Header, readAll(t, response)}
+}
+
+func readAll(t testing.TB, response *http.Response) []byte {
+	t.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return answer{response.StatusCode, response.Header, body}
+	return body
 }
 
 // do sends a request to a path below the projects, with options that change it.

@@ -21,6 +21,7 @@ type call struct {
 	body    []byte
 	version string // of the resource, as negotiated for the answer
 	sent    string // the same of the body; empty without one
+	status  int    // of success
 	caller  *account
 	address string
 	entry   *journal.Entry

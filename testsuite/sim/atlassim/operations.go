@@ -21,7 +21,11 @@ type operation struct {
 }
 
 // version is a dated version of a resource. A deprecated one says since when and until when it is served.
-type version struct{ date, deprecated, sunset string }
+type version struct {
+	date, deprecated, sunset string
+	// status of success where it was another then.
+	status int
+}
 
 const (
 	apiRoot = "/api/atlas/v2"
@@ -70,7 +74,7 @@ func operations() []operation {
 	augustCluster := version{date: vAug, deprecated: "Wed, 23 Oct 2024 00:00:00 GMT", sunset: "Mon, 1 Mar 2027 00:00:00 GMT"}
 	februaryCluster := version{date: vFeb, deprecated: "Mon, 5 Aug 2024 00:00:00 GMT", sunset: endOf2023}
 	firstArgs := version{date: v2023, deprecated: "Mon, 5 Aug 2024 00:00:00 GMT", sunset: endOf2023}
-	firstSearch := version{date: v2023, deprecated: "Thu, 30 May 2024 00:00:00 GMT", sunset: endOf2023}
+	firstSearch := version{date: v2023, deprecated: "Thu, 30 May 2024 00:00:00 GMT", sunset: endOf2023, status: http.StatusOK}
 	ops := []operation{
 		read("listGroups", apiRoot+"/groups", v2023, "", setInspection, listGroups),
 		read("getGroup", inGroup, v2023, reader, setGroups, getGroup),

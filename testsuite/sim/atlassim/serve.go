@@ -174,7 +174,10 @@ func (c *call) negotiate(h http.Header) error {
 	if err != nil {
 		return err
 	}
-	c.version = served.date
+	c.version, c.status = served.date, c.op.status
+	if served.status != 0 {
+		c.status = served.status
+	}
 	if served.deprecated != "" {
 		h.Set("Deprecation", served.deprecated)
 		h.Set("Sunset", served.sunset)
@@ -215,14 +218,14 @@ func versionDate(mediaType string) (string, error) {
 }
 
 func (c *call) succeed(rw http.ResponseWriter, text []byte) {
-	c.checkResponse(c.op.status, text)
+	c.checkResponse(c.status, text)
 	if text == nil {
-		rw.WriteHeader(c.op.status)
+		rw.WriteHeader(c.status)
 		return
 	}
 	rw.Header().Set("Content-Type", "application/vnd.atlas."+c.version+"+json;charset=utf-8")
-	rw.WriteHeader(c.op.status)
-	_, _ = rw.Write(c.dress(c.op.status, text))
+	rw.WriteHeader(c.status)
+	_, _ = rw.Write(c.dress(c.status, text))
 	// Flushed before its end, the body has no length: Atlas answers in chunks.
 	if f, ok := rw.(http.Flusher); ok {
 		f.Flush()
