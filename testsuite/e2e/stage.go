@@ -62,7 +62,7 @@ func openTheatre(ctx context.Context) (*theatre, func(), error) {
 
 // stage is one test's own namespace, worker and world.
 type stage struct {
-	t         *testing.T
+	t         testing.TB
 	theatre   *theatre
 	namespace string
 	temporal  client.Client
@@ -74,12 +74,18 @@ type stage struct {
 // scale is how much faster than life the world is.
 const scale = 1500
 
-func newStage(t *testing.T, th *theatre, o sim.Options) *stage {
+func newStage(t testing.TB, th *theatre, o sim.Options) *stage {
+	t.Helper()
+	return newStageNamed(t, th, t.Name(), o)
+}
+
+// newStageNamed makes one of several stages of a test.
+func newStageNamed(t testing.TB, th *theatre, name string, o sim.Options) *stage {
 	t.Helper()
 	if o.Scale == 0 {
 		o.Scale = scale
 	}
-	s := &stage{t: t, theatre: th, namespace: strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())), world: sim.Start(t, o)}
+	s := &stage{t: t, theatre: th, namespace: strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(name)), world: sim.Start(t, o)}
 	// The oracle holds us to our word: no cluster is switched before its endpoints are approved.
 	s.act(atlassim.Act{Kind: atlassim.RequireApprovals})
 	base, err := client.Dial(client.Options{HostPort: th.server.Address, Logger: quiet{}})
