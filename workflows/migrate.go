@@ -156,20 +156,19 @@ func (m *migrate) grantAccess(ctx workflow.Context) error {
 	return m.access.grant(ctx)
 }
 
-// letRest waits until IAM should show the role's documents everywhere, if they are new, and has it evaluate them as they
-// are now. A switch that comes too early is refused; whether Atlas then keeps the old setting is not documented.
+// letRest waits until IAM should show the role's documents everywhere, and has it evaluate them as they are now. How old
+// they are IAM does not tell; a switch that comes too early is refused, and whether Atlas then keeps the old setting is not
+// documented.
 func (m *migrate) letRest(ctx workflow.Context) error {
 	if m.target.switched {
 		return nil
 	}
-	if !m.access.iamRoleReady() {
-		rested := workflow.Now(ctx).Add(time.Duration(m.request.Rest))
-		done := m.await(ctx, cmk.Wait{For: cmk.AwaitingPropagation, What: "IAM to show the role everywhere", Until: rested})
-		err := workflow.NewTimerWithOptions(ctx, time.Duration(m.request.Rest), workflow.TimerOptions{Summary: "let the role's documents rest"}).Get(ctx, nil)
-		done()
-		if err != nil {
-			return err
-		}
+	rest := time.Duration(m.request.Rest)
+	done := m.await(ctx, cmk.Wait{For: cmk.AwaitingPropagation, What: "IAM to show the role everywhere", Until: workflow.Now(ctx).Add(rest)})
+	err := workflow.NewTimerWithOptions(ctx, rest, workflow.TimerOptions{Summary: "let the role's documents rest"}).Get(ctx, nil)
+	done()
+	if err != nil {
+		return err
 	}
 	in := activities.EvaluateRoleInput{ProjectID: m.request.ProjectID, RoleARN: m.access.arn, KeyARNs: m.target.keyARNs}
 	return workflow.ExecuteActivity(propagating(ctx, "evaluate the role as it is", time.Duration(m.request.Deadlines.Propagation)), iam.ConfirmRole, in).Get(ctx, nil)

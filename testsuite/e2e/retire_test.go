@@ -232,7 +232,7 @@ func TestRetireWithLossOfSnapshots(t *testing.T) {
 	l.record(run, "retire-with-loss-of-snapshots")
 }
 
-// Two projects share an IAM user. The retirement that the first has started sees the use of the second, is joined by it
+// Two projects share an IAM user, and come to share a role. The retirement that the first has started sees the use of the second, is joined by it
 // once it too is on a role, and only then goes on.
 func TestRetireAfterTheLastProject(t *testing.T) {
 	t.Parallel()
@@ -248,12 +248,12 @@ func TestRetireAfterTheLastProject(t *testing.T) {
 		}}
 	})
 	l.start()
-	run := l.migrated(nil)
+	run := l.migrated(func(r *cmk.MigrateRequest) { r.Role.Name = "shared" })
 	st := l.until(run, "asking a person", askedFor(cmk.AwaitingDecision))
 	require.Equal(t, cmk.FindingAccessKeyInUse, st.Findings[0].Code)
 	require.True(t, l.accessKey().Active)
 
-	second := l.migrated(func(r *cmk.MigrateRequest) { r.ProjectID = sim.ProjectA })
+	second := l.migrated(func(r *cmk.MigrateRequest) { r.ProjectID, r.Role.Name = sim.ProjectA, "shared" })
 	require.Equal(t, run.GetID(), second.GetID())
 	l.until(run, "waiting for the other's snapshots", askedFor(cmk.AwaitingSnapshots))
 	st = l.until(run, "asking for the deletion", askedFor(cmk.AwaitingDeletionApproval))
