@@ -1,4 +1,4 @@
-package cmk_test
+package cmk
 
 import (
 	"encoding/json"
@@ -6,25 +6,23 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
 const exitProject = `"projectId":"6a00000000000000000000aa"`
 
 func TestDecodeDisable(t *testing.T) {
 	t.Parallel()
-	r, err := cmk.DecodeDisable([]byte(`{` + exitProject + `}`))
+	r, err := DecodeDisable([]byte(`{` + exitProject + `}`))
 	require.NoError(t, err)
-	require.Equal(t, cmk.OrderPage, r.Order)
-	require.Equal(t, cmk.Stop, r.OnFailure)
+	require.Equal(t, OrderPage, r.Order)
+	require.Equal(t, Stop, r.OnFailure)
 	require.Equal(t, 1, r.Approval.Approvers)
-	require.Equal(t, cmk.Duration(time.Hour), r.Deadlines.Window)
+	require.Equal(t, Duration(time.Hour), r.Deadlines.Window)
 
 	// What is completed stays as it is, written and read again.
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
-	again, err := cmk.DecodeDisable(text)
+	again, err := DecodeDisable(text)
 	require.NoError(t, err)
 	require.Equal(t, r, again)
 
@@ -39,8 +37,8 @@ func TestDecodeDisable(t *testing.T) {
 		`{` + exitProject + `,"retireAccess":true}`:          "request",
 		`{` + exitProject + `,"approval":{"mode":"use"}}`:    "request",
 	} {
-		_, err := cmk.DecodeDisable([]byte(text))
-		var invalid *cmk.InvalidRequestError
+		_, err := DecodeDisable([]byte(text))
+		var invalid *InvalidRequestError
 		require.ErrorAs(t, err, &invalid, text)
 		require.Equal(t, field, invalid.Problems[0].Field, "%s: %v", text, err)
 	}
@@ -48,14 +46,14 @@ func TestDecodeDisable(t *testing.T) {
 
 func TestDecodeRemove(t *testing.T) {
 	t.Parallel()
-	r, err := cmk.DecodeRemove([]byte(`{` + exitProject + `,"endpoints":["us-east-1","6a00000000000000000000e1"]}`))
+	r, err := DecodeRemove([]byte(`{` + exitProject + `,"endpoints":["us-east-1","6a00000000000000000000e1"]}`))
 	require.NoError(t, err)
 	require.True(t, r.Endpoints.Selects("other", "US_EAST_1"))
 	require.True(t, r.Endpoints.Selects("6a00000000000000000000e1", "EU_WEST_1"))
 	require.False(t, r.Endpoints.Selects("other", "EU_WEST_1"))
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
-	again, err := cmk.DecodeRemove(text)
+	again, err := DecodeRemove(text)
 	require.NoError(t, err)
 	require.Equal(t, r, again)
 
@@ -63,15 +61,15 @@ func TestDecodeRemove(t *testing.T) {
 		`{` + exitProject + `}`, `{` + exitProject + `,"endpoints":[]}`, `{` + exitProject + `,"endpoints":"some"}`,
 		`{` + exitProject + `,"endpoints":["nowhere"]}`, `{` + exitProject + `,"endpoints":"all","onFailure":"restore"}`,
 	} {
-		_, err := cmk.DecodeRemove([]byte(text))
+		_, err := DecodeRemove([]byte(text))
 		require.Error(t, err, text)
 	}
 }
 
 func TestDecodeNetworking(t *testing.T) {
 	t.Parallel()
-	r, err := cmk.DecodeNetworking([]byte(`{` + exitProject + `,"onFailure":"restore","approval":{"approvers":2}}`))
+	r, err := DecodeNetworking([]byte(`{` + exitProject + `,"onFailure":"restore","approval":{"approvers":2}}`))
 	require.NoError(t, err)
-	require.Equal(t, cmk.Restore, r.OnFailure)
+	require.Equal(t, Restore, r.OnFailure)
 	require.Equal(t, 2, r.Approval.Approvers)
 }
