@@ -16,8 +16,8 @@ type MigrateRequest struct {
 	Role RoleRequest `json:"role,omitzero"`
 	// Approval says who must approve the plan. It is always asked for: the switch cannot be taken back.
 	Approval PlanPolicy `json:"approval,omitzero"`
-	// Rest is how long the role's documents stand before Atlas is switched to the role, 2m by default. IAM shows a new document everywhere only after a while, and a switch that comes too early may leave Atlas
-	// without access until it does.
+	// Rest is how long the role's documents stand before Atlas is switched to the role, 2m by default. IAM shows a new
+	// document everywhere only after a while, and a switch that comes too early may leave Atlas without access until then.
 	Rest Duration `json:"rest,omitempty"`
 	// Settle is how long after the switch the key must be seen to stay valid before the change counts as verified, 30m by
 	// default: two of the validations that Atlas makes every 15 minutes.
