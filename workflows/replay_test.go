@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -25,13 +26,27 @@ func histories(t *testing.T) []string {
 	return files
 }
 
+// replay replays a history under the workflow id that it was recorded under: a run tells its own leases by that.
+func replay(t *testing.T, replayer worker.WorkflowReplayer, file string) error {
+	t.Helper()
+	reader, err := os.Open(file)
+	require.NoError(t, err)
+	defer func() { _ = reader.Close() }()
+	history, err := client.HistoryFromJSON(reader, client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+	return replayer.ReplayWorkflowHistoryWithOptions(nil, history, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+	})
+}
+
 // Every history that was ever recorded replays: a worker may be replaced by a newer one while changes are running.
 func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range histories(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			workflows.Register(replayer)
-			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file))
+			require.NoError(t, replay(t, replayer, file))
 		})
 	}
 }
@@ -46,7 +61,7 @@ func TestIncompatibleChangeIsCaught(t *testing.T) {
 		replayer.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 1}), "SomethingElse").Get(ctx, nil)
 		}, workflow.RegisterOptions{Name: cmk.EnableWithPrivateEndpoints})
-		require.Error(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file), file)
+		require.Error(t, replay(t, replayer, file), file)
 	}
 }
 
