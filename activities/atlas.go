@@ -17,13 +17,19 @@ import (
 // Atlas is the Atlas Admin API.
 type Atlas struct {
 	api    *admin.APIClient
+	keys   keyReader
 	leases LeaseChecker
 	pace   Pace
 }
 
-// NewAtlas makes the activities on Atlas. Every write asks leases first.
-func NewAtlas(api *admin.APIClient, leases LeaseChecker, pace Pace) *Atlas {
-	return &Atlas{api: api, leases: leases, pace: pace}
+// keyReader tells of a KMS key and its replicas.
+type keyReader interface {
+	ReadKey(ctx context.Context, in KeyInput) (*Key, error)
+}
+
+// NewAtlas makes the activities on Atlas. Every write asks leases first; a switch to the key, keys.
+func NewAtlas(api *admin.APIClient, keys keyReader, leases LeaseChecker, pace Pace) *Atlas {
+	return &Atlas{api: api, keys: keys, leases: leases, pace: pace}
 }
 
 // LeaseChecker says whether a change still holds the lease under which it writes; if not, with ErrLeaseLost.

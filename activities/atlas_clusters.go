@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
@@ -116,8 +117,46 @@ func (a *Atlas) reach(ctx context.Context, in EncryptClustersInput, all []Cluste
 			}
 		}
 	}
+	return a.usable(ctx, in, now, all)
+}
+
+// usable makes sure that the key can be used where the clusters have nodes: Atlas looks at it from one place only, and
+// minutes or days have passed since preflight.
+func (a *Atlas) usable(ctx context.Context, in EncryptClustersInput, now Encryption, all []Cluster) error {
+	roles, err := a.accessRoles(ctx, in.ProjectID)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(roles, func(r AccessRole) bool { return r.ID == now.RoleID })
+	if at < 0 {
+		return final(cmk.ErrForeign, "no cluster is switched: role %s, through which the project uses its key, is gone", now.RoleID)
+	}
+	arn := roles[at].ARN
+	key, err := a.keys.ReadKey(ctx, KeyInput{Key: now.KeyID, Region: now.Region, RoleName: arn[strings.LastIndex(arn, "/")+1:]})
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if !slices.Contains(in.Clusters, c.Name) {
+			continue
+		}
+		for _, region := range c.Regions {
+			at := slices.IndexFunc(key.Replicas, func(r KeyReplica) bool { return r.Region == region })
+			switch {
+			case at < 0:
+				return final(cmk.ErrForeign, "cluster %s is not switched: it has nodes in %s, where the key has no replica", c.Name, region)
+			case key.Replicas[at].State != keyEnabled:
+				return final(cmk.ErrForeign, "cluster %s is not switched: the key is %s in %s", c.Name, key.Replicas[at].State, region)
+			case key.Replicas[at].Policy.Unread == "" && !key.Replicas[at].Policy.Admitted(arn):
+				return final(cmk.ErrForeign, "cluster %s is not switched: the key's policy in %s does not admit role %s", c.Name, region, arn)
+			}
+		}
+	}
 	return nil
 }
+
+// keyEnabled is the state of a key that can be used.
+const keyEnabled = "Enabled"
 
 // ObserveClustersInput asks for the state of some clusters as soon as it differs from what was last seen.
 type ObserveClustersInput struct {

@@ -89,10 +89,11 @@ func run(ctx context.Context) error {
 	w := newWorker(temporal, c)
 	workflows.Register(w)
 	leases := activities.NewLeases(temporal)
+	keys := activities.NewKMS(kms.NewFromConfig(aws), leases, c.pace)
 	activities.Register(w,
-		activities.NewAtlas(atlas, leases, c.pace),
+		activities.NewAtlas(atlas, keys, leases, c.pace),
 		activities.NewIAM(iam.NewFromConfig(aws), sts.NewFromConfig(aws), leases, c.pace),
-		activities.NewKMS(kms.NewFromConfig(aws), leases, c.pace),
+		keys,
 		activities.NewTemporal(temporal),
 	)
 	return work(ctx, logger, health, w)

@@ -54,7 +54,11 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 	for _, region := range t.replicate {
 		t.keyARNs = append(t.keyARNs, strings.Replace(s.Key.ARN, ":"+cmk.Region(s.Key.Region).AWS()+":", ":"+cmk.Region(region).AWS()+":", 1))
 	}
+	// What the role may use it goes on using: a snapshot is restored with the key of its time, in a region that need not
+	// have nodes any more.
+	t.keyARNs = append(t.keyARNs, s.Role.Keys...)
 	slices.Sort(t.keyARNs)
+	t.keyARNs = slices.Compact(t.keyARNs)
 	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read")
 	return t, f
 }
@@ -185,13 +189,30 @@ func assessSettings(f *findings, s seen, t *target) {
 		// The project keeps its spelling of the key: to send another might count as a rotation.
 		t.keyID = e.KeyID
 	}
-	if !e.Valid {
+	switch {
+	case e.Valid:
+	case pathMissing(s):
+		f.warn(cmk.FindingSettingsInvalid, e.KeyID, "let this change go on: it creates the private endpoints that are missing",
+			"Atlas finds the present settings not valid, which may be because nodes have no path to the key")
+	default:
 		f.err(cmk.FindingSettingsInvalid, e.KeyID, "make the key usable again: until then Atlas can neither change nor disable it", "Atlas finds the present settings not valid")
 	}
 	if onKey := encrypted(s.Project.Clusters); !e.RequirePrivateNetworking && len(onKey) > 0 {
 		f.warn(cmk.FindingWindow, strings.Join(onKey, ", "), "approve the endpoints first: they are all created at once, and the window is as long as Atlas takes",
 			"clusters use the key over the public path; from requiring private networking until the endpoints are ACTIVE, a node that restarts may not reach its key")
 	}
+}
+
+// pathMissing says whether some node has no path to its key: private networking is required, and its region has no
+// endpoint that is ACTIVE. A change that was ended between the two leaves a project so.
+func pathMissing(s seen) bool {
+	return s.Project.Encryption.RequirePrivateNetworking && slices.ContainsFunc(s.Project.Clusters, func(c activities.Cluster) bool {
+		return c.Provider == cmk.ProviderAWS && slices.ContainsFunc(c.Regions, func(region string) bool {
+			return !slices.ContainsFunc(s.Project.Endpoints, func(e activities.Endpoint) bool {
+				return e.Region == region && e.Status == cmk.EndpointActive
+			})
+		})
+	})
 }
 
 func encrypted(clusters []activities.Cluster) []string {
