@@ -12,7 +12,54 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
+
+// A tenth of all requests goes wrong, each in every way, and the way out is none the longer for it but in time: five
+// clusters in three regions, in both orders, and back from a window too.
+func TestDisableUnderFaults(t *testing.T) {
+	faulty := func() *sim.Config {
+		world := grown(func(p *atlassim.Project) {
+			searching(p)
+			p.Clusters = append(p.Clusters, atlassim.Cluster{Name: "fifth", Provider: cmk.ProviderAWS, Regions: []atlassim.Region{{Name: "EU_WEST_1", Electable: 3}}})
+		})
+		const often = 0.02
+		world.Faults = []fault.Rule{
+			{Kind: fault.Status, Status: 503, Chance: often}, {Kind: fault.Status, Status: 429, Chance: often},
+			{Kind: fault.DropBefore, Chance: often}, {Kind: fault.DropAfter, Chance: often}, {Kind: fault.Garbage, Chance: often},
+		}
+		return world
+	}
+	for name, change := range map[string]func(*cmk.DisableRequest){
+		"page":     func(r *cmk.DisableRequest) { r.Order = cmk.OrderPage },
+		"keep":     func(r *cmk.DisableRequest) { r.Order = cmk.OrderKeepPrivatePath },
+		"restored": func(*cmk.DisableRequest) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, shared, sim.Options{World: faulty(), Scale: 600})
+			s.start()
+			run := s.disable(change)
+			s.approvePlan(run)
+			if name == "restored" {
+				s.until(run, "in the window", arrived(cmk.PhaseWindow))
+				s.say(run, cmk.SignalRestore)
+				report, failed := s.result(run)
+				require.Equal(t, cmk.ErrAborted, failed, report.Problem)
+				require.Equal(t, cmk.PhaseCompensated, report.Phase)
+				require.Len(t, s.project().Endpoints, 3)
+				require.True(t, s.project().Encryption.Private)
+				return
+			}
+			report, failed := s.result(run)
+			require.Empty(t, failed, report.Problem)
+			require.True(t, report.Verified)
+			onceOff(t, s.writes())
+			require.Len(t, report.Writes, len(s.writes()))
+			s.off()
+		})
+	}
+}
 
 // A project that uses its key with an IAM user's credentials, with a paused cluster, finds its way out too.
 func TestDisableProjectOnCredentials(t *testing.T) {
