@@ -179,3 +179,22 @@ func TestMigrateWhateverAtlasShowsOfTheAccessKey(t *testing.T) {
 		})
 	}
 }
+
+// Past the switch there is no way back: what cannot be verified is told as such, and the access key is left alone.
+func TestMigrateThatCannotBeVerified(t *testing.T) {
+	t.Parallel()
+	l := newLegacy(t, nil)
+	l.start()
+	run := l.migrate(func(r *cmk.MigrateRequest) { r.Deadlines.Verification = cmk.Duration(time.Second) })
+	l.approve(run)
+	l.until(run, "being verified", func(st cmk.Status) bool { return st.Phase == cmk.PhaseVerification })
+	l.happen(sim.Act{Act: atlassim.Act{Kind: sim.DisableKey, Region: "US_EAST_1"}, Key: awssim.SingleRegionKeyID})
+	report, failed := l.outcome(run)
+	require.Equal(t, cmk.ErrNotVerified, failed)
+	require.Equal(t, cmk.PhaseStopped, report.Phase)
+	require.NotEmpty(t, report.Keep)
+	require.Len(t, l.writes(), migrationWrites)
+	_, err := l.temporal.DescribeWorkflowExecution(t.Context(), cmk.RetireID(awssim.AtlasUserAccessKeyID), "")
+	require.Error(t, err, "nothing is retired")
+	l.record(run, "migrate-not-verified")
+}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,44 @@ func TestRetireAccessKey(t *testing.T) {
 	require.Empty(t, failed, report.Problem)
 	require.Empty(t, report.Writes)
 	l.record(again, "retire-gone-already")
+}
+
+// The worker is killed around both writes of a retirement.
+func TestRetireCrashAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	for n := migrationWrites + 1; n <= migrationWrites+2; n++ {
+		for _, when := range []moment{beforeWrite, afterWrite, afterAnswer} {
+			t.Run(fmt.Sprintf("%d-%s", n, when), func(t *testing.T) {
+				t.Parallel()
+				l := newRetiring(t, func(c *sim.Config) { projectB(c).Clusters[0].Snapshots = nil })
+				crashed := make(chan struct{})
+				l.guard(&gate{nth: n, when: when, crash: func() {
+					l.worker.Kill()
+					close(crashed)
+				}})
+				l.start()
+				run := l.migrated(nil)
+				approve := func() {
+					st := l.until(run, "asking for the deletion", askedFor(cmk.AwaitingDeletionApproval))
+					l.decide(run, cmk.SignalApprove, cmk.Decision{By: "approver", Plan: st.Plan.Hash})
+				}
+				if n > migrationWrites+1 {
+					approve()
+				}
+				<-crashed
+				l.start()
+				if n == migrationWrites+1 {
+					approve()
+				}
+				report, failed := l.ends(run)
+				require.Empty(t, failed, report.Problem)
+				require.Nil(t, l.accessKey())
+				require.Len(t, report.Writes, 2)
+				once(t, l.writes())
+				l.noGrantLost()
+			})
+		}
+	}
 }
 
 func reportedKeys(st cmk.Status) (objects []string) {
