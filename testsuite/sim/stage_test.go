@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,13 +20,24 @@ import (
 )
 
 // handWound is a clock that a test winds.
-type handWound struct{ now time.Time }
+type handWound struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
-func (c *handWound) Now() time.Time { return c.now }
+func (c *handWound) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
 
-func (c *handWound) wind(d time.Duration) { c.now = c.now.Add(d) }
+func (c *handWound) wind(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
 
-func newClock() *handWound { return &handWound{time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)} }
+func newClock() *handWound { return &handWound{now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)} }
 
 // owner is the Atlas SDK's own client, with the service account that owns both projects.
 func owner(t *testing.T, r *sim.Running) *admin.APIClient {

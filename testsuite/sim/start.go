@@ -52,11 +52,12 @@ func Start(t testing.TB, o Options) *Running {
 // loud fails the test when a handler panics. The server would only close the connection, and a client that asks again
 // might never tell.
 func loud(t testing.TB, h http.Handler) http.Handler {
+	t.Helper()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch p := recover(); p {
 			case nil:
-			case http.ErrAbortHandler: //nolint:errorlint // it is panicked with as it is
+			case http.ErrAbortHandler:
 				panic(p) // a fault drops the connection
 			default:
 				t.Errorf("sim: %s %s: panic: %v\n%s", r.Method, r.URL, p, debug.Stack())

@@ -25,6 +25,8 @@ type version struct {
 	date, deprecated, sunset string
 	// status of success where it was another then.
 	status int
+	// alike is set where bodies have been the same since, so that today's description holds.
+	alike bool
 }
 
 const (
@@ -71,7 +73,7 @@ func operations() []operation {
 		vNov24, v2025Feb           = "2024-11-13", "2025-02-19"
 	)
 	const endOf2023 = "Thu, 1 Jul 2027 00:00:00 GMT"
-	augustCluster := version{date: vAug, deprecated: "Wed, 23 Oct 2024 00:00:00 GMT", sunset: "Mon, 1 Mar 2027 00:00:00 GMT"}
+	augustCluster := version{date: vAug, deprecated: "Wed, 23 Oct 2024 00:00:00 GMT", sunset: "Mon, 1 Mar 2027 00:00:00 GMT", alike: true}
 	februaryCluster := version{date: vFeb, deprecated: "Mon, 5 Aug 2024 00:00:00 GMT", sunset: endOf2023}
 	firstArgs := version{date: v2023, deprecated: "Mon, 5 Aug 2024 00:00:00 GMT", sunset: endOf2023}
 	firstSearch := version{date: v2023, deprecated: "Thu, 30 May 2024 00:00:00 GMT", sunset: endOf2023, status: http.StatusOK}
@@ -107,7 +109,7 @@ func operations() []operation {
 		write("updateGroupCluster", patch, ofOne, vOct24, 200, manager, setClusters, updateCluster).since(februaryCluster, augustCluster),
 		write("deleteGroupCluster", del, ofOne, vFeb, 202, owner, setClusters, deleteCluster),
 
-		read("getGroupClusterSearchDeployment", ofOne+"/search/deployment", v2025, reader, setSearch, getSearch).since(firstSearch, version{date: v2024}),
+		read("getGroupClusterSearchDeployment", ofOne+"/search/deployment", v2025, reader, setSearch, getSearch).since(firstSearch, version{date: v2024, alike: true}),
 		write("createGroupClusterSearchDeployment", post, ofOne+"/search/deployment", v2024, 201, manager, setSearch, createSearch).since(firstSearch),
 		write("updateGroupClusterSearchDeployment", patch, ofOne+"/search/deployment", v2024, 200, manager, setSearch, updateSearch).since(firstSearch),
 		write("deleteGroupClusterSearchDeployment", del, ofOne+"/search/deployment", v2024, 204, manager, setSearch, deleteSearch).since(firstSearch),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,7 +68,8 @@ func loadDescription(module string) (*openapi3.T, error) {
 // described is the description of a call's operation in the given version of its resource; nil when there is none for
 // that version on this machine.
 func (s *Schema) described(c *call, date string) (*openapi3.Operation, error) {
-	if date == "" || date == c.op.versions[len(c.op.versions)-1].date {
+	i := slices.IndexFunc(c.op.versions, func(v version) bool { return v.date == date })
+	if i < 0 || i == len(c.op.versions)-1 || c.op.versions[i].alike {
 		op := s.operations[c.op.id]
 		if op == nil {
 			return nil, fmt.Errorf("the description has no operation %s", c.op.id)

@@ -10,16 +10,15 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Older majors of the Atlas SDK's module, whose descriptions hold the versions of resources that the newest one has
-// left out. They are no requirement of ours: a version is checked where its module is in the module cache, as after
+// olderModule is the major of the Atlas SDK's module whose description holds the versions of 2023, which the newest one
+// leaves out. It is no requirement of ours: they are checked where it is in the module cache, as after
 //
 //	go mod download go.mongodb.org/atlas-sdk/v20231115014@v20231115014.0.0
-//	go mod download go.mongodb.org/atlas-sdk/v20240805005@v20240805005.0.0
-var olderModules = []string{"v20240805005@v20240805005.0.0", "v20231115014@v20231115014.0.0"}
+const olderModule = "v20231115014@v20231115014.0.0"
 
 // olderVersions are descriptions of older versions, read when one is first asked for.
 type olderVersions struct {
-	beside     string // the folder of the newest module, and of the others if they are there
+	beside     string // the folder of the newest module, and of the older one if it is there
 	once       sync.Once
 	operations map[string]*openapi3.Operation
 }
@@ -37,16 +36,14 @@ func (o *olderVersions) find(method, path, date string) *openapi3.Operation {
 
 func (o *olderVersions) load() {
 	o.operations = map[string]*openapi3.Operation{}
-	for _, module := range olderModules {
-		doc, err := loadDescription(filepath.Join(o.beside, module))
-		if err != nil {
-			continue // it is not there
-		}
-		for path, item := range doc.Paths.Map() {
-			for method, op := range item.Operations() {
-				for _, date := range datesOf(op) {
-					o.operations[versionKey(method, path, date)] = op
-				}
+	doc, err := loadDescription(filepath.Join(o.beside, olderModule))
+	if err != nil {
+		return // it is not there
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			for _, date := range datesOf(op) {
+				o.operations[versionKey(method, path, date)] = op
 			}
 		}
 	}
