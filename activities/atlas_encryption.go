@@ -41,8 +41,8 @@ type EncryptionInput struct {
 	KeyID     string `json:"keyId"`
 	Region    string `json:"region"`
 	RoleID    string `json:"roleId"`
-	// RequirePrivateNetworking is the networking to leave the project with.
-	RequirePrivateNetworking bool `json:"requirePrivateNetworking"`
+	// RequirePrivateNetworking is the networking to leave the project with; nil leaves it as it is.
+	RequirePrivateNetworking *bool `json:"requirePrivateNetworking,omitempty"`
 }
 
 // EnsureEncryption turns encryption at rest on with the key, role and networking asked for, or changes the networking
@@ -58,14 +58,18 @@ func (a *Atlas) EnsureEncryption(ctx context.Context, in EncryptionInput) (*Encr
 	if now.Enabled && (now.KeyID != in.KeyID || now.RoleID != in.RoleID || now.Region != in.Region) {
 		return nil, final(cmk.ErrForeign, "project %s is encrypted with key %s in %s through role %s, not with what this change was asked for: someone else has set it since preflight", in.ProjectID, now.KeyID, now.Region, now.RoleID)
 	}
-	if now.Enabled && now.RequirePrivateNetworking == in.RequirePrivateNetworking {
+	private := now.RequirePrivateNetworking
+	if in.RequirePrivateNetworking != nil {
+		private = *in.RequirePrivateNetworking
+	}
+	if now.Enabled && now.RequirePrivateNetworking == private {
 		return &now, nil
 	}
 	// The whole block is sent each time: what Atlas does with members that are left out is not documented.
 	enabled := true
 	return a.patchEncryption(ctx, in.ProjectID, &admin.AWSKMSConfiguration{
 		Enabled: &enabled, CustomerMasterKeyID: &in.KeyID, Region: &in.Region, RoleId: &in.RoleID,
-		RequirePrivateNetworking: &in.RequirePrivateNetworking,
+		RequirePrivateNetworking: &private,
 	})
 }
 

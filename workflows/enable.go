@@ -172,7 +172,7 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 	}
 	deadline := time.Duration(e.request.Deadlines.Propagation)
 	defer e.awaitPropagation(ctx, deadline)()
-	if err := workflow.ExecuteActivity(propagating(ctx, "encryption at rest with the key", deadline), atlas.EnsureEncryption, e.encryption(before.RequirePrivateNetworking)).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(propagating(ctx, "encryption at rest with the key", deadline), atlas.EnsureEncryption, e.encryption(nil)).Get(ctx, nil); err != nil {
 		return err
 	}
 	if !before.Enabled {
@@ -181,8 +181,8 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 	return nil
 }
 
-// encryption is the project's whole setting, with or without private networking.
-func (e *enable) encryption(requirePrivateNetworking bool) activities.EncryptionInput {
+// encryption is the project's whole setting, with or without private networking, or with what it has.
+func (e *enable) encryption(requirePrivateNetworking *bool) activities.EncryptionInput {
 	return activities.EncryptionInput{
 		Lease: e.under(), ProjectID: e.request.ProjectID, KeyID: e.target.keyID, Region: e.target.keyRegion, RoleID: e.access.granted.ID,
 		RequirePrivateNetworking: requirePrivateNetworking,
@@ -210,13 +210,13 @@ func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {
 	}
 	e.enter(ctx, cmk.PhaseNetworking)
 	e.saga.arm("stop requiring private networking", func(ctx workflow.Context) error {
-		if err := workflow.ExecuteActivity(writing(ctx, "undo: private networking"), atlas.EnsureEncryption, e.encryption(false)).Get(ctx, nil); err != nil {
+		if err := workflow.ExecuteActivity(writing(ctx, "undo: private networking"), atlas.EnsureEncryption, e.encryption(new(false))).Get(ctx, nil); err != nil {
 			return err
 		}
 		e.undid(ctx, cmk.SystemAtlas, "stop requiring private networking", e.request.ProjectID)
 		return nil
 	})
-	if err := workflow.ExecuteActivity(writing(ctx, "require private networking"), atlas.EnsureEncryption, e.encryption(true)).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(writing(ctx, "require private networking"), atlas.EnsureEncryption, e.encryption(new(true))).Get(ctx, nil); err != nil {
 		return err
 	}
 	e.wrote(ctx, cmk.SystemAtlas, "require private networking", e.request.ProjectID)

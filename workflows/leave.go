@@ -186,7 +186,7 @@ func (x *exit) putBack(ctx workflow.Context) error {
 func (x *exit) tryToPutBack(ctx workflow.Context) error {
 	before := x.seen.Project.Encryption
 	in := activities.EncryptionInput{
-		Lease: x.under(), ProjectID: x.projectID(), KeyID: before.KeyID, Region: before.Region, RoleID: before.RoleID, RequirePrivateNetworking: before.RequirePrivateNetworking,
+		Lease: x.under(), ProjectID: x.projectID(), KeyID: before.KeyID, Region: before.Region, RoleID: before.RoleID, RequirePrivateNetworking: &before.RequirePrivateNetworking,
 	}
 	if err := workflow.ExecuteActivity(writing(ctx, "put private networking back"), atlas.EnsureEncryption, in).Get(ctx, nil); err != nil {
 		return err

@@ -85,7 +85,7 @@ func (e *enable) back(ctx workflow.Context, because error) error {
 
 // writePrivateNetworking requires private networking or stops to, inside a window.
 func (e *enable) writePrivateNetworking(ctx workflow.Context, require bool) error {
-	err := workflow.ExecuteActivity(writing(ctx, "private networking"), atlas.EnsureEncryption, e.encryption(require)).Get(ctx, nil)
+	err := workflow.ExecuteActivity(writing(ctx, "private networking"), atlas.EnsureEncryption, e.encryption(&require)).Get(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+)
+
+// A run that is reset, to any point, while it is open or after its end, either comes to the same end or refuses to write;
+// run again, the change ends verified. Nothing is done twice in any case.
+func TestResetConvergesOrRefuses(t *testing.T) {
+	for _, open := range []bool{true, false} {
+		for _, at := range []float64{0, 0.3, 0.6, 0.95} {
+			t.Run(fmt.Sprintf("open-%t-at-%.0f%%", open, 100*at), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, shared, sim.Options{})
+				s.start()
+				run := s.enable(nil)
+				if open {
+					s.until(run, "waiting for approval", waitingForApproval)
+				} else {
+					s.approveAll(run)
+					_, failed := s.result(run)
+					require.Empty(t, failed)
+				}
+				s.reset(run.GetID(), run.GetRunID(), at)
+				again := s.temporal.GetWorkflow(t.Context(), run.GetID(), "")
+				s.approveAll(again)
+				report, failed := s.outcome(again)
+				if failed != "" {
+					require.Equal(t, cmk.ErrLeaseLost, failed, report.Problem)
+					again = s.enable(nil)
+					s.approveAll(again)
+					report, failed = s.outcome(again)
+				}
+				require.Empty(t, failed, report.Problem)
+				require.True(t, report.Verified)
+				once(t, s.writes())
+				require.Empty(t, s.world.Violations())
+			})
+		}
+	}
+}
+
+// reset takes a run back to one of its workflow tasks, given as a share of its history.
+func (s *stage) reset(id, runID string, at float64) {
+	s.t.Helper()
+	events := s.history(s.temporal.GetWorkflow(s.t.Context(), id, runID)).Events
+	var tasks []int64
+	for _, e := range events {
+		if e.EventType == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+			tasks = append(tasks, e.EventId)
+		}
+	}
+	_, err := s.temporal.ResetWorkflowExecution(s.t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: s.namespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: id, RunId: runID}, Reason: "test",
+		WorkflowTaskFinishEventId: tasks[int(at*float64(len(tasks)-1))], RequestId: uuid.NewString(),
+	})
+	require.NoError(s.t, err)
+}
