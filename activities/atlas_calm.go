@@ -33,7 +33,7 @@ func (a *Atlas) ObserveCalm(ctx context.Context, in CalmInput) error {
 		return atlasError(err, response, "read the maintenance window of project %s", in.ProjectID)
 	}
 	if window.GetStartASAP() {
-		return notReady(a.wait(ctx, in.Until, false), "maintenance of project %s is running", in.ProjectID)
+		return notReady(a.wait(ctx, in.Until), "maintenance of project %s is running", in.ProjectID)
 	}
 	now := a.pace.clock().Now()
 	due, err := nextMaintenance(window.GetDayOfWeek(), window.GetHourOfDay(), window.GetTimeZoneId(), now)
@@ -41,7 +41,7 @@ func (a *Atlas) ObserveCalm(ctx context.Context, in CalmInput) error {
 		return final(cmk.ErrForeign, "the maintenance window of project %s cannot be read: %v", in.ProjectID, err)
 	}
 	if !due.IsZero() && due.Sub(now) < maintenanceAhead {
-		return notReady(a.wait(ctx, in.Until, false), "maintenance of project %s is due at %s", in.ProjectID, due.Format(time.RFC3339))
+		return notReady(a.wait(ctx, in.Until), "maintenance of project %s is due at %s", in.ProjectID, due.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (a *Atlas) ObserveCalm(ctx context.Context, in CalmInput) error {
 func (a *Atlas) atRest(ctx context.Context, clusters []Cluster, until time.Time) error {
 	for _, c := range clusters {
 		if c.State != cmk.ClusterIdle && !c.Paused {
-			return notReady(a.wait(ctx, until, false), "cluster %s is %s", c.Name, c.State)
+			return notReady(a.wait(ctx, until), "cluster %s is %s", c.Name, c.State)
 		}
 	}
 	return nil

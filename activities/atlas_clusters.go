@@ -87,7 +87,7 @@ func (a *Atlas) switchable(ctx context.Context, c Cluster) error {
 		return final(cmk.ErrForeign, "cluster %s is paused: resume it, since a paused cluster cannot be changed", c.Name)
 	}
 	if c.State != cmk.ClusterIdle {
-		return notReady(a.wait(ctx, time.Time{}, false), "cluster %s is %s: it is switched when it is IDLE", c.Name, c.State)
+		return notReady(a.wait(ctx, time.Time{}), "cluster %s is %s: it is switched when it is IDLE", c.Name, c.State)
 	}
 	return nil
 }

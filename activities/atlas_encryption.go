@@ -132,7 +132,7 @@ func (a *Atlas) freeOfKey(ctx context.Context, projectID string, c Cluster) erro
 		return final(cmk.ErrForeign, "encryption at rest of project %s is not turned off: the search nodes of cluster %s use provider %s", projectID, c.Name, search.Provider)
 	}
 	if search.State == cmk.ClusterUpdating {
-		return notReady(a.wait(ctx, time.Time{}, false), "the search nodes of cluster %s are %s", c.Name, search.State)
+		return notReady(a.wait(ctx, time.Time{}), "the search nodes of cluster %s are %s", c.Name, search.State)
 	}
 	return nil
 }

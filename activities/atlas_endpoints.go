@@ -107,8 +107,8 @@ func (a *Atlas) ObserveEndpoints(ctx context.Context, in ObserveEndpointsInput) 
 }
 
 // wait is the delay until the next look of the activity that runs under ctx.
-func (a *Atlas) wait(ctx context.Context, until time.Time, idle bool) time.Duration {
-	return a.due(ctx, time.Time{}, until, 0, idle)
+func (a *Atlas) wait(ctx context.Context, until time.Time) time.Duration {
+	return a.due(ctx, time.Time{}, until, 0, false)
 }
 
 // due is the delay until the next look for what began at some time, and is due some time after.
@@ -166,7 +166,7 @@ func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) er
 			return atlasError(err, response, "delete private endpoint %s in %s", e.ID, e.Region)
 		}
 	}
-	return notReady(a.wait(ctx, time.Time{}, false), "%d private endpoints are being deleted", len(meant))
+	return notReady(a.wait(ctx, time.Time{}), "%d private endpoints are being deleted", len(meant))
 }
 
 // outOfUse refuses the deletion of a live path that a cluster depends on.

@@ -34,7 +34,7 @@ func (a *Atlas) ObserveDeletable(ctx context.Context, in ObserveDeletableInput) 
 		return !slices.Contains(in.Endpoints, e.ID) && !slices.Contains(in.Regions, e.Region)
 	})
 	if e := undeletable(meant); e != nil {
-		return nil, notReady(a.wait(ctx, in.Until, false), "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
+		return nil, notReady(a.wait(ctx, in.Until), "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
 	}
 	return meant, nil
 }
@@ -219,7 +219,7 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 	if err := a.delete(ctx, in.ProjectID, here); err != nil {
 		return nil, err
 	}
-	return nil, notReady(a.wait(ctx, time.Time{}, false), "%d private endpoints are being deleted", len(here))
+	return nil, notReady(a.wait(ctx, time.Time{}), "%d private endpoints are being deleted", len(here))
 }
 
 // among are the endpoints of a list that are meant, or stand where those did.

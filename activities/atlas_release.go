@@ -160,7 +160,7 @@ func (a *Atlas) ObserveSearch(ctx context.Context, in ObserveSearchInput) error 
 			return err
 		}
 		if s != nil && (s.State == cmk.ClusterUpdating || in.Off && s.Provider != cmk.ProviderNone || in.On && s.Provider != cmk.ProviderAWS) {
-			return notReady(a.wait(ctx, in.Until, false), "the search nodes of cluster %s are %s with provider %s", cluster, s.State, s.Provider)
+			return notReady(a.wait(ctx, in.Until), "the search nodes of cluster %s are %s with provider %s", cluster, s.State, s.Provider)
 		}
 	}
 	return nil
@@ -231,7 +231,7 @@ func (a *Atlas) VerifyExit(ctx context.Context, in VerifyExitInput) (*Encryption
 		}
 	}
 	if len(missing) > 0 {
-		return nil, notReady(a.wait(ctx, in.Until, false), "not verified: %s", brief(strings.Join(missing, "; ")))
+		return nil, notReady(a.wait(ctx, in.Until), "not verified: %s", brief(strings.Join(missing, "; ")))
 	}
 	return &now, nil
 }

@@ -45,12 +45,13 @@ func (a *Atlas) VerifyProject(ctx context.Context, in VerifyInput) (*Encryption,
 	if err != nil {
 		return nil, atlasError(err, response, "list the events of project %s", in.ProjectID)
 	}
-	missing := unmet(in, now, endpoints, clusters)
 	if n := len(events.GetResults()); n > 0 {
-		missing = append(missing, fmt.Sprintf("%d events since the start say that the key could not be used", n))
+		// What has happened will not go away by waiting.
+		return nil, final(cmk.ErrNotVerified, "%d events since %s say that the key could not be used: look at the project's activity feed", n, in.Since.Format(time.RFC3339))
 	}
+	missing := unmet(in, now, endpoints, clusters)
 	if len(missing) > 0 {
-		return nil, notReady(a.wait(ctx, in.Until, false), "not verified: %s", brief(strings.Join(missing, "; ")))
+		return nil, notReady(a.wait(ctx, in.Until), "not verified: %s", brief(strings.Join(missing, "; ")))
 	}
 	return &now, nil
 }

@@ -52,7 +52,7 @@ func (a *Atlas) WatchKey(ctx context.Context, in WatchKeyInput) (*Encryption, er
 	}
 	if trouble != "" {
 		activity.RecordHeartbeat(ctx, time.Time{})
-		return nil, notReady(a.wait(ctx, in.Until, false), "%s", trouble)
+		return nil, notReady(a.wait(ctx, in.Until), "%s", trouble)
 	}
 	if since.IsZero() {
 		since = look
@@ -62,7 +62,7 @@ func (a *Atlas) WatchKey(ctx context.Context, in WatchKeyInput) (*Encryption, er
 		return &now, nil
 	}
 	activity.RecordHeartbeat(ctx, since)
-	return nil, notReady(min(rest, a.wait(ctx, in.Until, false)), "the key is valid, and watched until %s", since.Add(time.Duration(in.For)).Format(time.RFC3339))
+	return nil, notReady(min(rest, a.wait(ctx, in.Until)), "the key is valid, and watched until %s", since.Add(time.Duration(in.For)).Format(time.RFC3339))
 }
 
 // trouble says what is not well with a project's key, in words, or is empty.

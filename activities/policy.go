@@ -106,16 +106,15 @@ func (d *document) find(sid string) int {
 }
 
 func (d *document) String() string {
-	members := map[string]any{}
-	for name, raw := range d.members {
-		members[name] = raw
+	statements, err := json.Marshal(d.statements)
+	if err == nil {
+		d.members[memberStatement] = statements
+		statements, err = json.Marshal(d.members)
 	}
-	members[memberStatement] = d.statements
-	text, err := json.Marshal(members)
 	if err != nil {
 		panic(err) // raw JSON that was parsed before always marshals
 	}
-	return string(text)
+	return string(statements)
 }
 
 // same says whether two policy documents mean the same.
