@@ -13,7 +13,10 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 )
 
-func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) {
+func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) { fromNothingAndBack(t) }
+
+func fromNothingAndBack(t *testing.T) *sim.Running {
+	t.Helper()
 	ctx := t.Context()
 	r, clock := start(t, sim.Options{Seed: 1})
 	client := owner(t, r)
@@ -29,6 +32,13 @@ func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) {
 	_, _, err = access.AuthorizeProviderAccessRole(ctx, sim.ProjectA, role.GetRoleId(),
 		&admin.CloudProviderAccessRoleRequestUpdate{ProviderName: "AWS", IamAssumedRoleArn: admin.PtrString(roleARN)}).Execute()
 	require.NoError(t, err)
+
+	roles, _, err := access.ListCloudProviderAccess(ctx, sim.ProjectA).Execute()
+	require.NoError(t, err)
+	require.Len(t, roles.GetAwsIamRoles(), 1)
+	got, _, err := access.GetCloudProviderAccess(ctx, sim.ProjectA, role.GetRoleId()).Execute()
+	require.NoError(t, err)
+	require.Equal(t, roleARN, got.GetIamAssumedRoleArn())
 
 	kms := &admin.AWSKMSConfiguration{
 		Enabled: admin.PtrBool(true), RoleId: role.RoleId, Region: admin.PtrString("US_EAST_1"),
@@ -50,8 +60,13 @@ func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, endpoints.GetResults(), 3)
 	for _, e := range endpoints.GetResults() {
-		require.Equal(t, "ACTIVE", e.GetStatus())
+		one, _, err := rest.GetRestPrivateEndpoint(ctx, sim.ProjectA, "AWS", e.GetId()).Execute()
+		require.NoError(t, err)
+		require.Equal(t, "ACTIVE", one.GetStatus())
 	}
+	shown, _, err := rest.GetEncryptionAtRest(ctx, sim.ProjectA).Execute()
+	require.NoError(t, err)
+	require.True(t, shown.AwsKms.GetRequirePrivateNetworking())
 
 	turn := func(provider string) {
 		c, _, err := clusters.UpdateCluster(ctx, sim.ProjectA, sim.ClusterGlobal, &admin.ClusterDescription20240805{EncryptionAtRestProvider: &provider}).Execute()
@@ -82,6 +97,8 @@ func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) {
 	require.False(t, config.AwsKms.GetEnabled())
 	_, err = access.DeauthorizeProviderAccessRole(ctx, sim.ProjectA, "AWS", role.GetRoleId()).Execute()
 	require.NoError(t, err)
+	_, err = client.ProjectsApi.DeleteGroup(ctx, sim.ProjectA).Execute()
+	require.True(t, admin.IsErrorCode(err, "CANNOT_CLOSE_GROUP_ACTIVE_ATLAS_CLUSTERS"), "%v", err)
 
 	require.NoError(t, r.Act(sim.Act{Act: atlassim.Act{Kind: atlassim.FinishChange, Project: sim.ProjectA}}))
 	require.Equal(t, []int{atlassim.RuleOff}, broken(t, r), "for the attempt above, which Atlas refused")
@@ -89,4 +106,5 @@ func TestFromNothingToPrivateKeysOnAClusterAndBack(t *testing.T) {
 		require.NotContains(t, e.Request+e.Response, sim.ClientSecret)
 		require.NotContains(t, e.Response, "eyJ", "a bearer token")
 	}
+	return r
 }

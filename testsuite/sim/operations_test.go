@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
 
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 )
 
 // Every operation, driven by the Atlas SDK's own client; that requests and answers are as described is checked by the
@@ -39,6 +41,25 @@ func TestSDKDrivesEveryOperation(t *testing.T) {
 	limit, response, err := c.RateLimitingApi.GetRateLimit(ctx, "clusters").Execute()
 	status(response, err, 200)
 	require.Equal(t, int64(10000), limit.Capacity.GetValue())
+
+	_, response, err = c.ProjectsApi.GetGroupByName(ctx, "payments").Execute()
+	status(response, err, 200)
+	_, response, err = c.ProjectsApi.GetGroupSettings(ctx, sim.ProjectA).Execute()
+	status(response, err, 200)
+	_, response, err = c.ProjectsApi.ListGroupLimits(ctx, sim.ProjectA).Execute()
+	status(response, err, 200)
+	_, response, err = c.TeamsApi.ListGroupTeams(ctx, sim.ProjectA).Execute()
+	status(response, err, 200)
+	_, response, err = c.MongoDBCloudUsersApi.ListGroupUsers(ctx, sim.ProjectA).Execute()
+	status(response, err, 200)
+	slow, response, err := c.PerformanceAdvisorApi.GetManagedSlowMs(ctx, sim.ProjectA).Execute()
+	status(response, err, 200)
+	require.True(t, slow)
+	containers, response, err := c.NetworkPeeringApi.ListGroupContainers(ctx, sim.ProjectA).ProviderName("AWS").Execute()
+	status(response, err, 200)
+	require.Len(t, containers.GetResults(), 3)
+	_, response, err = c.FlexClustersApi.ListFlexClusters(ctx, sim.ProjectA).Execute()
+	status(response, err, 200)
 
 	addresses, response, err := c.ProjectsApi.GetGroupIpAddresses(ctx, sim.ProjectA).Execute()
 	status(response, err, 200)
@@ -155,6 +176,16 @@ func TestSDKDrivesEveryOperation(t *testing.T) {
 	require.Len(t, events.GetResults(), 1)
 	_, response, err = c.EventsApi.GetGroupEvent(ctx, sim.ProjectA, events.GetResults()[0].GetId()).Execute()
 	status(response, err, 200)
+
+	token, err := serviceAccount(r).Token(ctx)
+	require.NoError(t, err)
+	require.NoError(t, serviceAccount(r).RevokeToken(ctx, token))
+
+	missing := atlassim.Operations()
+	for _, e := range append(r.Journal.Entries(), fromNothingAndBack(t).Journal.Entries()...) {
+		missing = slices.DeleteFunc(missing, func(id string) bool { return id == e.Operation })
+	}
+	require.Empty(t, missing)
 }
 
 func shardIn(region string) admin.ReplicationSpec20240805 {

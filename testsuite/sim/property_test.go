@@ -42,8 +42,8 @@ func TestAnyOrderOfEventsIsAnswered(t *testing.T) {
 		clusters := []string{"east", "west", "ireland", "global", "extra"}
 		regions := []string{"US_EAST_1", "US_WEST_2", "EU_WEST_1"}
 		pick := func(from []string) string { return rapid.SampledFrom(from).Draw(rt, "which") }
-		request := func(method, path, body string) {
-			a := s.do(method, in(path), body)
+		request := func(method, path, body string, options ...func(*http.Request)) {
+			a := s.do(method, in(path), body, options...)
 			require.NotEqual(rt, http.StatusInternalServerError, a.status, "%s %s: %s", method, path, a.body)
 		}
 		act := func(a sim.Act) {
@@ -72,6 +72,11 @@ func TestAnyOrderOfEventsIsAnswered(t *testing.T) {
 			"resume":    func(*rapid.T) { request("PATCH", "/clusters/"+pick(clusters), `{"paused":false}`) },
 			"move": func(*rapid.T) {
 				request("PATCH", "/clusters/"+pick(clusters), `{"replicationSpecs":[{"regionConfigs":[{"providerName":"AWS","regionName":"`+pick(regions)+`","priority":7,"electableSpecs":{"instanceSize":"M30","nodeCount":3}}]}]}`)
+			},
+			"move in the words of 2023": func(*rapid.T) {
+				request("PATCH", "/clusters/"+pick(clusters), fmt.Sprintf(`{"diskSizeGB":60,"replicationSpecs":[{"numShards":%d,"regionConfigs":[{"providerName":"AWS","regionName":"%s","priority":7,"electableSpecs":{"instanceSize":"M30","nodeCount":3}}]}]}`,
+					rapid.IntRange(1, 2).Draw(rt, "shards"), pick(regions)), dated(february))
+				request("GET", "/clusters", "", dated(february))
 			},
 			"delete cluster": func(*rapid.T) { request("DELETE", "/clusters/"+pick(clusters), "") },
 			"take a snapshot": func(*rapid.T) {

@@ -39,12 +39,17 @@ func (c *handWound) wind(d time.Duration) {
 
 func newClock() *handWound { return &handWound{now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)} }
 
-// owner is the Atlas SDK's own client, with the service account that owns both projects.
-func owner(t *testing.T, r *sim.Running) *admin.APIClient {
-	t.Helper()
+func serviceAccount(r *sim.Running) *clientcredentials.Config {
 	config := clientcredentials.NewConfig(sim.ClientID, sim.ClientSecret)
 	config.TokenURL = r.AtlasURL + clientcredentials.TokenAPIPath
 	config.RevokeURL = r.AtlasURL + clientcredentials.RevokeAPIPath
+	return config
+}
+
+// owner is the Atlas SDK's own client, with the service account that owns both projects.
+func owner(t *testing.T, r *sim.Running) *admin.APIClient {
+	t.Helper()
+	config := serviceAccount(r)
 	client, err := admin.NewClient(admin.UseBaseURL(r.AtlasURL), admin.UseHTTPClient(config.Client(context.Background())))
 	require.NoError(t, err)
 	return client

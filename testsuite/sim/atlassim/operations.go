@@ -64,6 +64,15 @@ func (op operation) unauthenticated() operation {
 	return op
 }
 
+// Operations are the ids of all operations that are served.
+func Operations() []string {
+	var ids []string
+	for _, op := range operations() {
+		ids = append(ids, op.id)
+	}
+	return ids
+}
+
 // operations are all that are served.
 func operations() []operation {
 	const (

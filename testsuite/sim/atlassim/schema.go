@@ -129,7 +129,7 @@ type mismatches struct {
 func (a *Atlas) Mismatches() []Mismatch {
 	a.mismatches.mu.Lock()
 	defer a.mismatches.mu.Unlock()
-	return append([]Mismatch(nil), a.mismatches.all...)
+	return append([]Mismatch{}, a.mismatches.all...)
 }
 
 // ForgetMismatches empties the list.
