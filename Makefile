@@ -12,6 +12,8 @@ GOBUILD := go build -trimpath -ldflags "-X main.version=$(VERSION)"
 ADDRESS   ?= 127.0.0.1:7233
 NAMESPACE ?= default
 SEARCH_ATTRIBUTES := AtlasProjectId CmkPhase CmkAwaiting
+# For `make search`.
+SCHEDULES ?= 10000
 
 ##@ Run
 .PHONY: demo
@@ -51,7 +53,11 @@ test: temporal ## Run every test, with the race detector: unit, end to end on a 
 
 .PHONY: unit
 unit: ## Run the tests that need no Temporal server
-	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/...
+	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/... ./testsuite/search
+
+.PHONY: search
+search: ## Search for a schedule of faults, foreign acts and decisions that breaks a rule [SCHEDULES=10000]
+	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run TestSchedules ./testsuite/search
 
 .PHONY: histories
 histories: temporal ## Record the history of every run of the end-to-end suite anew, for the replay tests

@@ -1,0 +1,34 @@
+package search
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+)
+
+// The schedules that have found something, each as small as it would go.
+func TestFound(t *testing.T) {
+	for name, s := range map[string]schedule{
+		// A read whose token had ended was refused for good: only what has a body was sent again with another token.
+		"token ends during a read": {},
+		// The role lost the key's replicas in regions that the project had left, which snapshots there may need.
+		"regions grow fewer": {Start: startRole, Events: []event{{At: time.Second, Kind: atlassim.RemoveCluster, Cluster: sim.ClusterGlobal}}},
+		// A cluster was switched although its nodes in one region could not use the key any more.
+		"replica disabled after preflight": {Start: startReady, Calm: 30 * time.Minute, Events: []event{
+			{At: 10 * time.Second, Kind: sim.DisableKey, Region: "US_WEST_2"},
+			{At: time.Minute, Kind: signalRun, Detail: cmk.SignalApproveEndpoint, By: alice, Region: cmk.AllRegions},
+		}},
+		// A project without a path could not be enabled again where Atlas's validity takes in the nodes.
+		"invalid for want of a path": {Start: startNoPath, Assume: `{"validSeesDataPlane":true}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, perform(s))
+		})
+	}
+}

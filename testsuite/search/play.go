@@ -1,0 +1,275 @@
+package search
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+)
+
+// play is a schedule being played on a stage.
+type play struct {
+	*stage
+	schedule
+	run   *run
+	calm  bool
+	stuck error
+	// votes are who has approved the endpoint of each region; tries, how often each step was tried again; asked, how often
+	// people were asked anything.
+	votes map[string][]string
+	tries map[string]int
+	asked int
+	// wrote counts the writes; due are the events that have not happened yet.
+	wrote int
+	due   []event
+	ended []outcome
+}
+
+// mostRuns is how many runs a schedule may have until it is calm: each termination makes one more.
+const mostRuns = 4
+
+// perform plays a schedule, and then what must follow from any: once all is calm, a run that converges, and one that has
+// nothing to do. The error says which rule was broken.
+func perform(s schedule) error {
+	p, err := prepare(s)
+	if err != nil {
+		return err
+	}
+	if err := p.all(); err != nil {
+		return fmt.Errorf("%w\n%s", err, p.told())
+	}
+	return nil
+}
+
+// all plays everything, up to what goes wrong.
+func (p *play) all() error {
+	for _, act := range []func() error{p.storm, p.converge, p.rest} {
+		if err := act(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare sets the stage for a schedule.
+func prepare(s schedule) (*play, error) {
+	st, err := newStage(worldOf(s.Start), s.Seed)
+	if err != nil {
+		return nil, err
+	}
+	p := &play{stage: st, schedule: s, votes: map[string][]string{}, tries: map[string]int{}, due: slices.Clone(s.Events)}
+	if s.Assume != "" {
+		if err := p.world.Act(sim.Act{Act: atlassim.Act{Kind: atlassim.Assume, Project: sim.ProjectA, Settings: json.RawMessage(s.Assume)}}); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.world.Faults.Add(s.Faults...); err != nil {
+		return nil, err
+	}
+	if s.Mode != cmk.ApproveProvider {
+		p.tell(atlassim.Act{Kind: atlassim.RequireApprovals})
+	}
+	return p, nil
+}
+
+// request is what is asked for, in every run.
+func (p *play) request() cmk.EnableRequest {
+	return cmk.EnableRequest{
+		ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Requester: requester,
+		Parallel: p.Parallel, PlanApproval: p.Plan, OnFailure: p.OnFailure,
+		Approval: cmk.ApprovalPolicy{Mode: p.Mode, Approvers: p.Approvers},
+		Deadlines: cmk.Deadlines{
+			Propagation: cmk.Duration(10 * time.Minute), Endpoint: cmk.Duration(2 * time.Hour), Cluster: cmk.Duration(12 * time.Hour),
+			Approval: cmk.Duration(24 * time.Hour), Verification: cmk.Duration(time.Hour),
+		},
+	}
+}
+
+// storm plays the schedule: one run, and another after each termination.
+func (p *play) storm() error {
+	before := p.readable()
+	for range mostRuns {
+		o, err := p.once(p.Wish, true)
+		if err != nil {
+			return err
+		}
+		if o.failed == terminated {
+			continue
+		}
+		if o.report.Phase == cmk.PhaseCompensated && len(p.ended) == 1 && !p.schedule.foreign() && p.restorable() {
+			if after := p.readable(); after != before {
+				return fmt.Errorf("all was taken back, yet the world is not as before:\n%s\n%s", before, after)
+			}
+		}
+		break
+	}
+	p.appease()
+	return p.judge()
+}
+
+// once is one run.
+func (p *play) once(want wish, stormy bool) (outcome, error) {
+	p.run = p.newRun()
+	clear(p.tries)
+	p.asked = 0
+	if stormy {
+		p.arrange()
+	}
+	p.attend(want)
+	o, err := p.run.enable(p.request())
+	p.onWrite = func(bool) {}
+	if err == nil {
+		err = p.stuck
+	}
+	if err == nil {
+		err = named(o)
+	}
+	p.ended = append(p.ended, o)
+	return o, err
+}
+
+// named refuses an end that has no name.
+func named(o outcome) error {
+	names := []cmk.Phase{cmk.PhaseDone, cmk.PhaseRefused, cmk.PhaseCompensated, cmk.PhaseStopped}
+	if o.failed == terminated || slices.Contains(names, o.report.Phase) {
+		return nil
+	}
+	return fmt.Errorf("the run ended in phase %q with %q: %s", o.report.Phase, o.failed, o.report.Problem)
+}
+
+// arrange has what is still due happen in the run that begins.
+func (p *play) arrange() {
+	passed := p.clock.Now().Sub(beginning())
+	for i, e := range p.due {
+		if e.Write == 0 {
+			p.run.in(max(e.At-passed, time.Millisecond), func() { p.come(i) })
+		}
+	}
+	p.run.in(max(p.Calm-passed, time.Millisecond), p.appease)
+	p.onWrite = func(served bool) {
+		if !served {
+			p.wrote++
+		}
+		for i, e := range p.due {
+			if e.Write == p.wrote && e.Served == served && e.Kind != "" {
+				p.meanwhile(func() { p.come(i) })
+			}
+		}
+	}
+}
+
+// come has an event happen that has not happened yet.
+func (p *play) come(i int) {
+	e := p.due[i]
+	if p.calm || e.Kind == "" || p.run.stagehand.isTerminated() {
+		return
+	}
+	p.due[i] = event{Write: -1}
+	p.happen(e)
+}
+
+// meanwhile has something happen while a step is under way, and waits for it.
+func (p *play) meanwhile(happen func()) {
+	done := make(chan struct{})
+	happen()
+	p.run.in(0, func() { close(done) })
+	<-done
+}
+
+// converge is a run in calm weather, with everybody helpful: it ends verified, whatever was before.
+func (p *play) converge() error {
+	p.pause(3 * time.Hour)
+	p.tell(atlassim.Act{Kind: atlassim.CheckKeys})
+	o, err := p.once(wishDone, false)
+	if err != nil {
+		return err
+	}
+	if o.failed != "" || !o.report.Verified {
+		return fmt.Errorf("the run in calm weather ended in phase %s with %q: %s", o.report.Phase, o.failed, o.report.Problem)
+	}
+	p.tell(atlassim.Act{Kind: atlassim.FinishChange})
+	return p.judge()
+}
+
+// rest is a run that finds all done, and writes nothing.
+func (p *play) rest() error {
+	before := p.writes()
+	o, err := p.once(wishDone, false)
+	if err != nil {
+		return err
+	}
+	if o.failed != "" || !o.report.Verified {
+		return fmt.Errorf("the run with nothing to do ended in phase %s with %q: %s", o.report.Phase, o.failed, o.report.Problem)
+	}
+	if more := p.writes()[len(before):]; len(more) > 0 {
+		return fmt.Errorf("the run with nothing to do wrote %v", more)
+	}
+	return p.judge()
+}
+
+// pause lets time pass between two runs.
+func (p *play) pause(d time.Duration) {
+	then := p.clock.Now().Add(d)
+	p.clock.follow(func() time.Time { return then })
+}
+
+// judge asks the oracle.
+func (p *play) judge() error { return p.judged(p.excused) }
+
+// excused is what cannot be helped: a run that was ended between two writes leaves a pending role that carries no name,
+// and who comes after it leaves that alone and makes another.
+//
+// And that the network between nodes and KMS is lost shows nowhere before a node needs it.
+func (p *play) excused(v sim.Violation) bool {
+	if p.has(atlassim.LoseNetwork) && v.Rule == atlassim.RulePath && strings.Contains(v.Message, "is switched to the customer's key without a path") {
+		return true
+	}
+	// We have no call that could; the oracle takes a call about the project for one about its key.
+	if (p.has(sim.DisableKey) || p.has(sim.ScheduleKeyDeletion)) && strings.HasSuffix(v.Message, "has lost its enabled key") {
+		return true
+	}
+	// An endpoint that had failed before, or without us, stays where no cluster has nodes any more.
+	if p.has(atlassim.RemoveCluster) && v.Rule == atlassim.RuleOnce && strings.HasSuffix(v.Message, "is left FAILED") {
+		return true
+	}
+	return p.broken() && v.Rule == atlassim.RuleOnce && strings.Contains(v.Message, "role") && strings.Contains(v.Message, "pending")
+}
+
+// restorable says whether all that a change does can be taken back: an endpoint that had failed is not made anew, and a
+// pending role that was authorized does not become pending again.
+func (p *play) restorable() bool { return p.Start != startPending && p.Start != startFailed }
+
+// broken says whether a run was ended from outside, without leave to clean up.
+func (p *play) broken() bool {
+	return p.has(terminateRun) || p.has(loseLease) || p.OnFailure == cmk.Stop
+}
+
+// readable is the state of the world as far as somebody has set it, as JSON: without times and last uses.
+func (p *play) readable() string {
+	state := p.world.State()
+	text, err := json.Marshal([]any{state.Atlas.Projects[0].Encryption, state.Atlas.Projects[0].Roles, state.Atlas.Projects[0].Endpoints, state.AWS.Roles, state.AWS.Keys})
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// told is how it came to that, for whoever reads of it.
+func (p *play) told() string {
+	var b strings.Builder
+	for i, o := range p.ended {
+		fmt.Fprintf(&b, "run %d: phase %s, failed %q, problem %q\n", i+1, o.report.Phase, o.failed, o.report.Problem)
+	}
+	for _, e := range p.world.Journal.Entries() {
+		if e.Write && !strings.Contains(strings.ToLower(e.Operation), "token") {
+			fmt.Fprintf(&b, "%s %s %s %s -> %d %s %s\n", e.Time.Sub(beginning()).Round(time.Second), e.Operation, e.Object, e.Request, e.Status, e.ErrorCode, e.Fault)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,88 @@
+package search
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// few is how many schedules are tried by default; ATLAS_CMK_SCHEDULES says how many instead.
+const few = 240
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := many(os.Getenv("ATLAS_CMK_SCHEDULES")); err != nil {
+		fmt.Fprintln(os.Stderr, "ATLAS_CMK_SCHEDULES:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// many sets how many schedules are tried of each start, unless rapid's own flag says so.
+func many(text string) error {
+	n := few
+	if text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			return err
+		}
+	}
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if given {
+		return nil
+	}
+	return flag.Set("rapid.checks", strconv.Itoa(max(1, n/len(starts()))))
+}
+
+// Whatever happens to a change, and whenever: no rule is broken, every run ends in a way that has a name, or waits for
+// people who are told what to do, and a run in calm weather ends verified, after which there is nothing left to write.
+func TestSchedules(t *testing.T) {
+	for _, start := range starts() {
+		t.Run(start, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(rt *rapid.T) {
+				s := schedules(start).Draw(rt, "schedule")
+				if err := perform(s); err != nil {
+					rt.Fatalf("%v\n%s", s, err)
+				}
+			})
+		})
+	}
+}
+
+// A change to which nothing happens.
+func TestCalm(t *testing.T) {
+	for _, start := range starts() {
+		t.Run(start, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, perform(schedule{Start: start}))
+		})
+	}
+}
+
+// The same schedule is the same play, so that one that has failed can be looked at again.
+func TestPlaysRepeat(t *testing.T) {
+	for i, start := range starts() {
+		t.Run(start, func(t *testing.T) {
+			t.Parallel()
+			s := schedules(start).Example(i)
+			first, again := newPlay(t, s), newPlay(t, s)
+			require.NoError(t, first.all())
+			require.NoError(t, again.all())
+			require.Equal(t, first.told(), again.told())
+		})
+	}
+}
+
+func newPlay(t *testing.T, s schedule) *play {
+	t.Helper()
+	p, err := prepare(s)
+	require.NoError(t, err)
+	return p
+}

@@ -1,0 +1,104 @@
+package search
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+)
+
+// What a project that this software has enabled looks like.
+const (
+	grownRole     = "6a0000000000000000000c01"
+	grownExternal = "3b1f6a52-0000-4000-8000-00000000c0de"
+	grownRoleName = "atlas-cmk-" + sim.ProjectA
+	grownRoleARN  = "arn:aws:iam::" + awssim.CustomerAccount + ":role/" + grownRoleName
+)
+
+// The worlds that a change may find.
+const (
+	startNothing    = "nothing"
+	startRole       = "role"
+	startPending    = "pending role"
+	startKey        = "key"
+	startNetworking = "networking"
+	startEndpoints  = "some endpoints"
+	startReady      = "ready"
+	startFailed     = "failed endpoint"
+	startSome       = "some clusters"
+	startPublic     = "public"
+	startNoPath     = "no path"
+	startDone       = "done"
+)
+
+func starts() []string {
+	return []string{
+		startNothing, startRole, startPending, startKey, startNetworking, startEndpoints, startReady, startFailed, startSome, startPublic, startNoPath, startDone,
+	}
+}
+
+func regions() []string { return []string{"US_EAST_1", "US_WEST_2", "EU_WEST_1"} }
+
+func clusterNames() []string { return []string{sim.ClusterEast, sim.ClusterGlobal} }
+
+// worldOf is the default world with two clusters in project A, as far as it is done there.
+func worldOf(start string) *sim.Config {
+	config := sim.DefaultConfig()
+	config.Atlas.Projects = slices.DeleteFunc(config.Atlas.Projects, func(p atlassim.Project) bool { return p.ID != sim.ProjectA })
+	for _, roles := range []*[]atlassim.Grant{&config.Atlas.ServiceAccounts[0].Roles, &config.Atlas.ServiceAccounts[1].Roles, &config.Atlas.APIKeys[0].Roles} {
+		*roles = slices.DeleteFunc(*roles, func(g atlassim.Grant) bool { return g.Project != sim.ProjectA })
+	}
+	p := &config.Atlas.Projects[0]
+	p.Clusters = slices.DeleteFunc(p.Clusters, func(c atlassim.Cluster) bool { return !slices.Contains(clusterNames(), c.Name) })
+	if start == startNothing || start == "" {
+		return &config
+	}
+	p.Roles = []atlassim.AccessRole{{ID: grownRole, ExternalID: grownExternal, ARN: grownRoleARN}}
+	config.AWS.Accounts[0].Roles = append(config.AWS.Accounts[0].Roles, iamRole())
+	switch start {
+	case startRole:
+		return &config
+	case startPending:
+		p.Roles[0].ARN = ""
+		return &config
+	}
+	p.Encryption = &atlassim.Encryption{Key: awssim.MultiRegionKeyARN, Region: "US_EAST_1", RoleID: grownRole, Private: start != startKey && start != startPublic}
+	switch start {
+	case startKey, startNetworking, startPublic, startNoPath:
+	case startEndpoints:
+		p.Endpoints = []atlassim.Endpoint{{Region: "US_EAST_1"}}
+	default:
+		for _, region := range regions() {
+			p.Endpoints = append(p.Endpoints, atlassim.Endpoint{Region: region})
+		}
+	}
+	switch start {
+	case startFailed:
+		p.Endpoints[1].Status = "FAILED"
+	case startSome:
+		p.Clusters[0].Provider = cmk.ProviderAWS
+	case startPublic, startNoPath, startDone:
+		for i := range p.Clusters {
+			p.Clusters[i].Provider = cmk.ProviderAWS
+		}
+	}
+	return &config
+}
+
+func iamRole() awssim.Role {
+	var keys []string
+	for _, region := range []string{"eu-west-1", "us-east-1", "us-west-2"} {
+		keys = append(keys, fmt.Sprintf(`"arn:aws:kms:%s:%s:key/%s"`, region, awssim.CustomerAccount, awssim.MultiRegionKeyID))
+	}
+	return awssim.Role{
+		Name: grownRoleName,
+		Trust: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"%s"}}}]}`,
+			sim.ProjectA, awssim.AtlasAccount, grownExternal),
+		Inline: map[string]string{"atlas-cmk-" + sim.ProjectA: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt"],"Resource":[%s]}]}`,
+			sim.ProjectA, strings.Join(keys, ","))},
+	}
+}
