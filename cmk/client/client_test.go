@@ -113,13 +113,13 @@ func TestSend(t *testing.T) {
 		want error
 	}{
 		"taken": {&mocks.Client{}, nil, nil},
-		"refused, by type": {
-			&mocks.Client{}, temporal.NewApplicationError("who asked for a change cannot approve it", cmk.RefusedRequester),
+		"refused": {
+			&mocks.Client{}, temporal.NewApplicationError("REQUESTER: who asked for a change cannot approve it", cmk.RefusedRequester),
 			&client.RefusedError{Code: cmk.RefusedRequester, Why: "who asked for a change cannot approve it"},
 		},
-		"refused, by message": {
-			&mocks.Client{}, temporal.NewApplicationError("REPEATED: this person has decided already", "errorString"),
-			&client.RefusedError{Code: cmk.RefusedRepeated, Why: "this person has decided already"},
+		"too late": {
+			&mocks.Client{}, temporal.NewApplicationError("PAST_PIVOT: a cluster has left the key", cmk.RefusedPastPivot),
+			&client.RefusedError{Code: cmk.RefusedPastPivot, Why: "a cluster has left the key"},
 		},
 		"ended": {
 			described(enums.WORKFLOW_EXECUTION_STATUS_COMPLETED), serviceerror.NewNotFound("workflow execution already completed"),

@@ -32,10 +32,21 @@ func (c *Client) RejectEndpoint(ctx context.Context, workflowID string, d cmk.De
 	return c.Send(ctx, workflowID, cmk.SignalRejectEndpoint, d)
 }
 
-// Resolve says what to do with a step that waits for a person: signal is cmk.SignalRetry, cmk.SignalSkip or
-// cmk.SignalAbort; see Send.
+// Resolve says what to do with a step that waits for a person: signal is cmk.SignalRetry, cmk.SignalSkip, cmk.SignalAbort
+// or cmk.SignalIAMReady; see Send.
 func (c *Client) Resolve(ctx context.Context, workflowID, signal string, r cmk.Resolution) (*cmk.Status, error) {
 	return c.Send(ctx, workflowID, signal, r)
+}
+
+// Restore ends a change before its point of no return and has everything put back; see Send. It is for the ways out, and
+// for a retirement once the access key is Inactive.
+func (c *Client) Restore(ctx context.Context, workflowID string, r cmk.Resolution) (*cmk.Status, error) {
+	return c.Send(ctx, workflowID, cmk.SignalRestore, r)
+}
+
+// Stop ends such a change where it stands, in a state that its report names; see Send.
+func (c *Client) Stop(ctx context.Context, workflowID string, r cmk.Resolution) (*cmk.Status, error) {
+	return c.Send(ctx, workflowID, cmk.SignalStop, r)
 }
 
 // Send delivers a decision as an update: the change answers whether it took it, and the status is the change's after it.
@@ -62,24 +73,19 @@ func (c *Client) Signal(ctx context.Context, workflowID, name string, payload an
 	return c.explain(ctx, workflowID, c.temporal.SignalWorkflow(ctx, workflowID, "", name, payload))
 }
 
-// refusal is err as a *RefusedError, if that is what a change answered.
+// refusal is err as a *RefusedError, if that is what a change answered: an application error whose type is the code.
 func refusal(err error) error {
 	var app *temporal.ApplicationError
-	if !errors.As(err, &app) {
+	if !errors.As(err, &app) || !slices.Contains(refusalCodes(), app.Type()) {
 		return err
 	}
-	if slices.Contains(refusalCodes(), app.Type()) {
-		return &RefusedError{Code: app.Type(), Why: app.Message()}
-	}
-	if code, why, ok := strings.Cut(app.Message(), ": "); ok && slices.Contains(refusalCodes(), code) {
-		return &RefusedError{Code: code, Why: why}
-	}
-	return err
+	// The message begins with the code, for clients that show nothing else.
+	return &RefusedError{Code: app.Type(), Why: strings.TrimPrefix(app.Message(), app.Type()+": ")}
 }
 
 func refusalCodes() []string {
 	return []string{
 		cmk.RefusedUnreadable, cmk.RefusedNameMissing, cmk.RefusedRequester, cmk.RefusedRepeated, cmk.RefusedUnknown,
-		cmk.RefusedOtherPlan, cmk.RefusedNothingWaits, cmk.RefusedInUse, cmk.RefusedDecided,
+		cmk.RefusedOtherPlan, cmk.RefusedNothingWaits, cmk.RefusedInUse, cmk.RefusedDecided, cmk.RefusedPastPivot,
 	}
 }

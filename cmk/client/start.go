@@ -1,0 +1,163 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+)
+
+// StartOptions are the choices of whoever starts a change.
+type StartOptions struct {
+	// WorkflowID is cmk.WorkflowID of the project if empty, of a dry run PlanID, and of a retirement cmk.RetireID.
+	WorkflowID string
+	// Memo is kept with the workflow, for whoever lists it: a ticket, a team. No secrets.
+	Memo map[string]any
+}
+
+// PlanID is the workflow id of a dry run: it is another than a change's, so that one can be planned while another runs.
+func PlanID(projectID string) string { return cmk.WorkflowID(projectID) + "-plan" }
+
+// Enable starts EnableWithPrivateEndpoints. The request is validated first, a *cmk.InvalidRequestError says what is wrong
+// with it; an *AlreadyRunningError, that a workflow of this id runs. So do the other functions that start a change.
+func (c *Client) Enable(ctx context.Context, request cmk.EnableRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeEnable, func(r cmk.EnableRequest) beginning {
+		b := ofProject(r.ProjectID, cmk.EnableWithPrivateEndpoints, "enable customer-managed keys for Atlas project")
+		b.details = fmt.Sprintf("Key `%s` in %s, reached over private endpoints.", r.Key, r.KeyRegion)
+		b.requester, b.dryRun = r.Requester, r.DryRun
+		return b
+	})
+}
+
+// Migrate starts MigrateUserToRole.
+func (c *Client) Migrate(ctx context.Context, request cmk.MigrateRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeMigrate, func(r cmk.MigrateRequest) beginning {
+		b := ofProject(r.ProjectID, cmk.MigrateUserToRole, "migrate to an IAM role the Atlas project")
+		b.details = fmt.Sprintf("From an IAM user's access key to IAM role `%s`; the key stays.", r.Role.Name)
+		b.requester, b.dryRun = r.Requester, r.DryRun
+		return b
+	})
+}
+
+// Retire starts RetireAccess. There is no dry run of it: it writes nothing for long, and then asks.
+func (c *Client) Retire(ctx context.Context, request cmk.RetireRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeRetire, func(r cmk.RetireRequest) beginning {
+		return beginning{
+			workflow: cmk.RetireAccess, id: cmk.RetireID(r.AccessKeyID), what: "retire access key " + r.AccessKeyID,
+			details:   fmt.Sprintf("%d projects have used it.", len(r.ProjectIDs)),
+			requester: r.Requester,
+		}
+	})
+}
+
+// Disable starts SafeDisableCMK.
+func (c *Client) Disable(ctx context.Context, request cmk.DisableRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeDisable, func(r cmk.DisableRequest) beginning {
+		b := wayOut(r.ExitOptions, cmk.SafeDisableCMK, "disable customer-managed keys for Atlas project")
+		b.details = fmt.Sprintf("Order `%s`.", r.Order)
+		return b
+	})
+}
+
+// RemoveEndpoints starts RemovePrivateEndpoints.
+func (c *Client) RemoveEndpoints(ctx context.Context, request cmk.RemoveRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeRemove, func(r cmk.RemoveRequest) beginning {
+		return wayOut(r.ExitOptions, cmk.RemovePrivateEndpoints, "remove private endpoints of Atlas project")
+	})
+}
+
+// DisableNetworking starts DisablePrivateNetworking.
+func (c *Client) DisableNetworking(ctx context.Context, request cmk.NetworkingRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeNetworking, func(r cmk.NetworkingRequest) beginning {
+		return wayOut(r.ExitOptions, cmk.DisablePrivateNetworking, "disable private networking of Atlas project")
+	})
+}
+
+// beginning is what Temporal is told of a change when it is started.
+type beginning struct {
+	// workflow is its type.
+	workflow string
+	// id is its recommended id, planID that of a dry run.
+	id, planID string
+	// what it does, in the imperative; details follow as Markdown.
+	what, details string
+	requester     string
+	dryRun        bool
+}
+
+func ofProject(projectID, workflow, what string) beginning {
+	return beginning{workflow: workflow, id: cmk.WorkflowID(projectID), planID: PlanID(projectID), what: what + " " + projectID}
+}
+
+func wayOut(o cmk.ExitOptions, workflow, what string) beginning {
+	b := ofProject(o.ProjectID, workflow, what)
+	b.requester, b.dryRun = o.Requester, o.DryRun
+	return b
+}
+
+// start starts a change. Its request is completed before it is sent, so that history records the defaults.
+func start[R any](ctx context.Context, c *Client, request R, o StartOptions, decode func([]byte) (R, error), describe func(R) beginning) (Run, error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return Run{}, fmt.Errorf("write the request: %w", err)
+	}
+	if request, err = decode(text); err != nil {
+		return Run{}, err
+	}
+	b := describe(request)
+	options := b.options(o)
+	run, err := c.temporal.ExecuteWorkflow(ctx, options, b.workflow, request)
+	var already *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &already) {
+		return Run{}, &AlreadyRunningError{Run{WorkflowID: options.ID, RunID: already.RunId}}
+	}
+	if err != nil {
+		return Run{}, fmt.Errorf("start %s: %w", b.workflow, err)
+	}
+	return Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}, nil
+}
+
+// memoRequester is the key of the requester in a workflow's memo.
+const memoRequester = "requester"
+
+func (b beginning) options(o StartOptions) client.StartWorkflowOptions {
+	options := client.StartWorkflowOptions{
+		ID:                       o.WorkflowID,
+		TaskQueue:                cmk.TaskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		// Without it, starting a workflow that runs already would quietly give back that one.
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            capital(b.what),
+		StaticDetails:                            b.details,
+		Memo:                                     map[string]any{},
+	}
+	for k, v := range o.Memo {
+		options.Memo[k] = v
+	}
+	if b.requester != "" {
+		options.Memo[memoRequester] = b.requester
+		options.StaticDetails = strings.TrimSpace(options.StaticDetails + " Asked for by " + b.requester + ".")
+	}
+	if options.ID == "" {
+		options.ID = b.id
+	}
+	if b.dryRun {
+		options.StaticSummary = "Plan to " + b.what
+		if o.WorkflowID == "" {
+			options.ID = b.planID
+			// A dry run writes nothing, so that an earlier one that still waits for a worker can make way.
+			options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
+		}
+	}
+	return options
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
