@@ -16,6 +16,11 @@ import (
 // changes is what the commands need of Temporal.
 type changes interface {
 	Enable(context.Context, cmk.EnableRequest, client.StartOptions) (client.Run, error)
+	Migrate(context.Context, cmk.MigrateRequest, client.StartOptions) (client.Run, error)
+	Retire(context.Context, cmk.RetireRequest, client.StartOptions) (client.Run, error)
+	Disable(context.Context, cmk.DisableRequest, client.StartOptions) (client.Run, error)
+	RemoveEndpoints(context.Context, cmk.RemoveRequest, client.StartOptions) (client.Run, error)
+	DisableNetworking(context.Context, cmk.NetworkingRequest, client.StartOptions) (client.Run, error)
 	Send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error)
 	Signal(ctx context.Context, workflowID, name string, payload any) error
 	Status(ctx context.Context, workflowID string) (*cmk.Status, error)
@@ -96,11 +101,14 @@ TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS and the like, or by the flags
 	f.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	f.StringVar(&a.progress, "progress", "", "while waiting: live (redrawn), lines (one for each change), none, or auto; also ATLAS_CMK_PROGRESS")
 	f.DurationVar(&a.every, "every", 0, "how often to ask for the status while waiting (default 1s); also ATLAS_CMK_EVERY")
-	root.AddCommand(a.enableCommand(), a.planCommand(), a.approveCommand(), a.rejectCommand(),
+	root.AddCommand(a.enableCommand(), a.planCommand(), a.migrateCommand(), a.retireCommand(), a.disableCommand(),
+		a.networkingCommand(), a.endpointsCommand(), a.approveCommand(), a.rejectCommand(),
 		a.resolveCommand(cmk.SignalRetry, "Try a step again that waits for a person"),
 		a.resolveCommand(cmk.SignalSkip, "Leave out a cluster or an optional step that waits for a person"),
 		a.resolveCommand(cmk.SignalAbort, "Give up at a step that waits for a person"),
 		a.resolveCommand(cmk.SignalIAMReady, "Say that the IAM role has been prepared by hand (role mode readOnly)"),
+		a.turnCommand(cmk.SignalRestore, "End a change before its point of no return, and have everything put back"),
+		a.turnCommand(cmk.SignalStop, "End a change where it stands, in a state that its report names"),
 		a.statusCommand())
 	return root
 }
@@ -143,10 +151,13 @@ func (a *app) connect(ctx context.Context) (changes, func(), error) { return a.d
 
 var projectIDForm = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
-// workflowID takes a project's id for its change's.
+// workflowID takes a project's id for its change's, and an access key's for its retirement's.
 func workflowID(target string) string {
-	if projectIDForm.MatchString(target) {
+	switch {
+	case projectIDForm.MatchString(target):
 		return cmk.WorkflowID(target)
+	case cmk.IsAccessKeyID(target):
+		return cmk.RetireID(target)
 	}
 	return target
 }

@@ -25,7 +25,9 @@ const (
 
 // fake is a Temporal that answers as it is told.
 type fake struct {
-	request    *cmk.EnableRequest
+	request *cmk.EnableRequest
+	// other is the request of another change than an enable.
+	other      any
 	options    client.StartOptions
 	startError error
 
@@ -48,6 +50,31 @@ type fake struct {
 func (f *fake) Enable(_ context.Context, r cmk.EnableRequest, o client.StartOptions) (client.Run, error) {
 	f.request, f.options = &r, o
 	return client.Run{WorkflowID: cmk.WorkflowID(r.ProjectID), RunID: "run-1"}, f.startError
+}
+
+func (f *fake) Migrate(_ context.Context, r cmk.MigrateRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
+func (f *fake) Retire(_ context.Context, r cmk.RetireRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
+func (f *fake) Disable(_ context.Context, r cmk.DisableRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
+func (f *fake) RemoveEndpoints(_ context.Context, r cmk.RemoveRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
+func (f *fake) DisableNetworking(_ context.Context, r cmk.NetworkingRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
+func (f *fake) begin(request any, o client.StartOptions) (client.Run, error) {
+	f.other, f.options = request, o
+	return client.Run{WorkflowID: "some-id", RunID: "run-1"}, f.startError
 }
 
 func (f *fake) Send(_ context.Context, workflowID, name string, payload any) (*cmk.Status, error) {
@@ -132,35 +159,6 @@ func TestEnableReadsJSONAndStandardInput(t *testing.T) {
 	require.Contains(t, got.errors, "no worker polls the task queue")
 }
 
-func TestEveryFieldOfARequestHasAFlag(t *testing.T) {
-	t.Parallel()
-	text, err := json.Marshal(cmk.EnableRequest{
-		ProjectID: "x", Key: "x", KeyRegion: "x", Role: cmk.RoleRequest{Mode: "x", Name: "x", PermissionsBoundary: "x"}, Regions: []string{"x"},
-		Clusters: cmk.ClusterSelection{None: true}, Parallel: 1, ResumePaused: true, SearchNodes: true, Replicas: "x", Approval: cmk.ApprovalPolicy{Mode: "x", Approvers: 1}, PlanApproval: true, OnFailure: "x",
-		Deadlines: cmk.Deadlines{Propagation: 1, Endpoint: 1, Cluster: 1, Approval: 1, Verification: 1}, Requester: "x",
-	})
-	require.NoError(t, err)
-	var document map[string]any
-	require.NoError(t, json.Unmarshal(text, &document))
-	var paths []string
-	for _, f := range enableFields() {
-		paths = append(paths, f.path)
-	}
-	require.ElementsMatch(t, leaves("", document), paths)
-}
-
-func leaves(prefix string, document map[string]any) []string {
-	var out []string
-	for name, value := range document {
-		if inner, ok := value.(map[string]any); ok {
-			out = append(out, leaves(prefix+name+".", inner)...)
-			continue
-		}
-		out = append(out, prefix+name)
-	}
-	return out
-}
-
 func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -174,7 +172,9 @@ func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no such command":      {[]string{"disable"}, "unknown command"},
+		"no such command":      {[]string{"destroy"}, "unknown command"},
+		"no such subcommand":   {[]string{"networking", "on"}, "unknown command"},
+		"no such dry run":      {[]string{"retire", "--dry-run"}, "unknown flag"},
 		"no such flag":         {[]string{"enable", "--secret", "x"}, "unknown flag"},
 		"an argument too many": {[]string{"enable", "x"}, "unknown command"},
 		"no target":            {[]string{"status"}, "accepts 1 arg"},
@@ -182,6 +182,15 @@ func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
 		"two things at once":   {[]string{"approve", project, "--by", "a", "--plan", "x", "--region", "y"}, "none of the others can be"},
 		"an unknown output":    {[]string{"status", project, "-o", "xml"}, "text or json"},
 		"nothing asked for":    {[]string{"enable"}, "projectId: is missing"},
+		"no migration":         {[]string{"migrate", "--rest", "1ms"}, "projectId: is missing"},
+		"a rest too short":     {[]string{"migrate", "--rest", "1ms"}, "give at least 1s"},
+		"no access key":        {[]string{"retire"}, "accessKeyId: is missing"},
+		"no projects":          {[]string{"retire"}, "projectIds: is missing"},
+		"no time":              {[]string{"retire"}, "switchedAt: is missing"},
+		"no such order":        {[]string{"disable", "--project-id", project, "--order", "any"}, `"keepPrivatePath"`},
+		"no endpoints":         {[]string{"endpoints", "remove", "--project-id", project}, "endpoints: is missing"},
+		"odd endpoints":        {[]string{"endpoints", "remove", "--project-id", project, "--endpoints", "none"}, `give "all"`},
+		"no such way":          {[]string{"networking", "off", "--project-id", project, "--on-failure", "compensate"}, `give "stop" or "restore"`},
 		"a wrong project":      {[]string{"enable", "--project-id", "x", "--key", key}, `projectId "x"`},
 		"a broken file":        {[]string{"enable", "-f", broken}, "holds no request"},
 		"an unknown field":     {[]string{"enable", "-f", unknown}, `"keys"`},
@@ -197,6 +206,7 @@ func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
 			require.Contains(t, got.errors, test.want)
 			require.Equal(t, 1, strings.Count(got.errors, "\n"), got.errors)
 			require.Nil(t, f.request)
+			require.Nil(t, f.other)
 			require.Empty(t, f.sent+f.signalled)
 		})
 	}
@@ -277,6 +287,8 @@ func TestDecisions(t *testing.T) {
 		"a retry":       {[]string{"retry", project, "--by", "alex"}, cmk.SignalRetry, cmk.Resolution{By: "alex"}},
 		"a skip":        {[]string{"skip", project, "--by", "alex", "--step", "cluster a"}, cmk.SignalSkip, cmk.Resolution{By: "alex", Step: "cluster a"}},
 		"an abort":      {[]string{"abort", project, "--by", "alex"}, cmk.SignalAbort, cmk.Resolution{By: "alex"}},
+		"a restore":     {[]string{"restore", project, "--by", "alex", "--reason", "late"}, cmk.SignalRestore, cmk.Resolution{By: "alex", Reason: "late"}},
+		"a stop":        {[]string{"stop", project, "--by", "alex"}, cmk.SignalStop, cmk.Resolution{By: "alex"}},
 		"a workflow id": {[]string{"abort", "cmk-" + project, "--by", "alex"}, cmk.SignalAbort, cmk.Resolution{By: "alex"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -295,6 +307,14 @@ func TestDecisions(t *testing.T) {
 			require.Empty(t, f.sent)
 		})
 	}
+}
+
+func TestARetirementIsFoundByItsAccessKey(t *testing.T) {
+	t.Parallel()
+	f := &fake{status: &cmk.Status{Phase: cmk.PhaseInactive}}
+	got := startWith(t, f, "", "restore", accessKey, "--by", "alex")
+	require.Equal(t, exitDone, got.code, got.errors)
+	require.Equal(t, cmk.RetireID(accessKey)+" "+cmk.SignalRestore, f.sent)
 }
 
 func TestADecisionThatNobodyAnswersIsNotLost(t *testing.T) {

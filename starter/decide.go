@@ -12,7 +12,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk/client"
 )
 
-const targetUse = " WORKFLOW|PROJECT"
+const targetUse = " WORKFLOW|PROJECT|ACCESSKEY"
 
 // approveCommand approves a plan or endpoints.
 func (a *app) approveCommand() *cobra.Command {
@@ -63,20 +63,38 @@ func (a *app) decisionCommand(verb, aboutPlan, aboutEndpoint string) *cobra.Comm
 // resolveCommand says what to do with a step that waits for a person.
 func (a *app) resolveCommand(signal, short string) *cobra.Command {
 	var r cmk.Resolution
+	cmd := a.resolutionCommand(signal, &r)
+	cmd.Short = short
+	cmd.Example = fmt.Sprintf("  starter %s 64b7f0c2a1b2c3d4e5f60718 --by alice --step \"cluster payments\"", signal)
+	cmd.Flags().StringVar(&r.Step, "step", "", "the step that is meant; by default every one that waits")
+	return cmd
+}
+
+// turnCommand ends a way out, or a retirement whose access key is Inactive, before it is through.
+func (a *app) turnCommand(signal, short string) *cobra.Command {
+	cmd := a.resolutionCommand(signal, &cmk.Resolution{})
+	cmd.Short = short
+	cmd.Long = short + `.
+
+Restore and stop are for the ways out (disable, networking off, endpoints remove), and for retire once the access key is
+Inactive. A window in which clusters have no path to the key is left first, and a cluster in flight finishes. Restore is
+not taken any more once a cluster has left the key.`
+	cmd.Example = fmt.Sprintf("  starter %s 64b7f0c2a1b2c3d4e5f60718 --by alice --reason CHG-1234\n  starter %s AKIAIOSFODNN7EXAMPLE --by alice", signal, signal)
+	return cmd
+}
+
+func (a *app) resolutionCommand(signal string, r *cmk.Resolution) *cobra.Command {
 	var bySignal bool
 	cmd := &cobra.Command{
-		Use:     signal + targetUse,
-		Short:   short,
-		Example: fmt.Sprintf("  starter %s 64b7f0c2a1b2c3d4e5f60718 --by alice --step \"cluster payments\"", signal),
-		Args:    cobra.ExactArgs(1),
+		Use:  signal + targetUse,
+		Args: cobra.ExactArgs(1),
 		RunE: a.does(func(cmd *cobra.Command, args []string) error {
-			return a.send(cmd.Context(), workflowID(args[0]), signal, r, bySignal)
+			return a.send(cmd.Context(), workflowID(args[0]), signal, *r, bySignal)
 		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.By, "by", "", "who decides (required); it is shown as claimed")
 	f.StringVar(&r.Reason, "reason", "", "why, for the record")
-	f.StringVar(&r.Step, "step", "", "the step that is meant; by default every one that waits")
 	addSignalFlag(cmd, &bySignal)
 	return cmd
 }

@@ -52,16 +52,28 @@ func TestTheCommandsInTheReadmeExist(t *testing.T) {
 // So must each example in the help.
 func TestTheExamplesInTheHelpExist(t *testing.T) {
 	t.Parallel()
-	a := &app{}
-	for _, command := range a.root().Commands() {
+	for _, command := range leavesOf((&app{}).root()) {
 		if command.Name() == "help" || command.Name() == "completion" {
 			continue
 		}
 		require.NotEmpty(t, command.Example, command.Name())
 		for line := range strings.SplitSeq(strings.ReplaceAll(command.Example, "\\\n", ""), "\n") {
+			require.Contains(t, line, command.CommandPath()+" ")
 			checkCommand(t, words(strings.TrimPrefix(strings.TrimSpace(line), "starter ")))
 		}
 	}
+}
+
+// leavesOf are the commands that do something.
+func leavesOf(command *cobra.Command) []*cobra.Command {
+	if !command.HasSubCommands() {
+		return []*cobra.Command{command}
+	}
+	var out []*cobra.Command
+	for _, c := range command.Commands() {
+		out = append(out, leavesOf(c)...)
+	}
+	return out
 }
 
 // words splits a command line as a shell would, as far as examples need it.

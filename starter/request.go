@@ -34,32 +34,14 @@ const (
 	selection
 )
 
-// enableFields mirror cmk.EnableRequest. --dry-run is the command's own.
-func enableFields() []field {
-	return []field{
-		{"project-id", "projectId", text, "Atlas project, 24 hexadecimal digits"},
-		{"key", "key", text, "KMS key: ARN, id, or alias (alias/NAME)"},
-		{"key-region", "keyRegion", text, "region of the key; may be left out with an ARN"},
-		{"role-mode", "role.mode", text, "create (default) the IAM role if it is missing, adopt one that exists, or readOnly: write nothing in IAM"},
-		{"role-name", "role.name", text, "name of the IAM role (default atlas-cmk-<project>)"},
-		{"role-permissions-boundary", "role.permissionsBoundary", text, "ARN of the policy that bounds a created role"},
-		{"regions", "regions", list, "regions that get a private endpoint (default: all in which clusters have nodes)"},
-		{"clusters", "clusters", selection, "clusters to switch to the key: all (default), none, or names"},
-		{"parallel", "parallel", number, "how many clusters may re-encrypt at once (default 1)"},
-		{"resume-paused", "resumePaused", truth, "resume paused clusters, to switch them"},
-		{"search-nodes", "searchNodes", truth, "put search nodes on the key too"},
-		{"replicas", "replicas", text, "check (default), or create: replicate the key to regions that lack it"},
-		{"approval-mode", "approval.mode", text, "use (default), create or provider"},
-		{"approvers", "approval.approvers", number, "how many distinct people must approve (default 1)"},
-		{"plan-approval", "planApproval", truth, "ask for the plan to be approved before anything is written"},
-		{"on-failure", "onFailure", text, "compensate (default) or stop"},
-		{"deadline-propagation", "deadlines.propagation", text, "for IAM to show Atlas the role (default 10m)"},
-		{"deadline-endpoint", "deadlines.endpoint", text, "for endpoints to become ACTIVE (default 4h)"},
-		{"deadline-cluster", "deadlines.cluster", text, "for one cluster to re-encrypt (default 72h)"},
-		{"deadline-approval", "deadlines.approval", text, "for an approval to come (default 168h)"},
-		{"deadline-verification", "deadlines.verification", text, "for the final look (default 30m)"},
-		{"requester", "requester", text, "who asks for the change, and so cannot approve it"},
-	}
+// Fields that requests share.
+
+func projectField() field {
+	return field{"project-id", "projectId", text, "Atlas project, 24 hexadecimal digits"}
+}
+
+func requesterField() field {
+	return field{"requester", fieldRequester, text, "who asks for the change, and so cannot approve it"}
 }
 
 // addFields defines the flags.
@@ -79,8 +61,8 @@ func addFields(cmd *cobra.Command, fields []field) {
 	}
 }
 
-// buildRequest is the JSON of a request: that of the file, if one is given, with the flags laid over it.
-func buildRequest(cmd *cobra.Command, fields []field, file string, in io.Reader) ([]byte, error) {
+// buildRequest is a request as a JSON document: that of the file, if one is given, with the flags laid over it.
+func buildRequest(cmd *cobra.Command, fields []field, file string, in io.Reader) (map[string]any, error) {
 	request := map[string]any{}
 	if file != "" {
 		var err error
@@ -100,7 +82,7 @@ func buildRequest(cmd *cobra.Command, fields []field, file string, in io.Reader)
 			return nil, err
 		}
 	}
-	return json.Marshal(request)
+	return request, nil
 }
 
 func flagValue(cmd *cobra.Command, f field) (any, error) {
