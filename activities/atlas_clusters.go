@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type EncryptClustersInput struct {
 	Clusters  []string `json:"clusters"`
 	// Approved are the endpoints that may be relied on.
 	Approved []string `json:"approved"`
+	// After are clusters that must be IDLE with the key first: those switched before, looked at once more.
+	After []string `json:"after,omitempty"`
 }
 
 // EncryptClusters switches clusters to the project's key, after it has seen in the same breath that every node of them
@@ -41,6 +44,11 @@ func (a *Atlas) EncryptClusters(ctx context.Context, in EncryptClustersInput) ([
 	all, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
+	}
+	for _, c := range all {
+		if slices.Contains(in.After, c.Name) && (c.State != cmk.ClusterIdle || c.Provider != cmk.ProviderAWS) {
+			return nil, notReady(a.wait(ctx, time.Time{}), "cluster %s, switched before, is %s with provider %s", c.Name, c.State, c.Provider)
+		}
 	}
 	states := make([]ClusterState, len(in.Clusters))
 	var waiting []int
@@ -165,12 +173,17 @@ type ObserveClustersInput struct {
 	// Began is when the last of them began; zero means with this wait.
 	Began time.Time `json:"began,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+	// Due is after how long they are expected to end, from experience; zero means the worker's own idea.
+	Due time.Duration `json:"due,omitempty"`
 }
 
 // ObserveClusters returns the state of the clusters in LastSeen once it differs; until then it fails with NotReady. A
-// cluster that is IDLE is reported as settled only when a second look, Pace.Settle later, finds it so still: Atlas has
-// shown IDLE just before it began the change that was asked of it.
+// cluster that is IDLE after it was seen UPDATING has settled. One that was not is so only when a second look, Pace.Settle
+// later, finds it IDLE still: Atlas has shown IDLE just before it began the change that was asked of it.
 func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([]ClusterState, error) {
+	if early := a.pace.Shortest - a.pace.clock().Now().Sub(in.Began); !in.Began.IsZero() && early > 0 {
+		return nil, notReady(a.dueClusters(ctx, in), "the clusters have just begun")
+	}
 	all, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
@@ -194,7 +207,7 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 		if _, before := idle[c.Name]; !before {
 			idle[c.Name] = now
 		}
-		seen[i].Settled = now.Sub(idle[c.Name]) >= a.pace.Settle
+		seen[i].Settled = last.State == cmk.ClusterUpdating || now.Sub(idle[c.Name]) >= a.pace.Settle
 		settling = settling || !seen[i].Settled
 	}
 	if settling {
@@ -212,7 +225,12 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 	if settling {
 		return nil, notReady(a.pace.Settle, "a cluster is IDLE, and looked at once more")
 	}
-	return nil, notReady(a.due(ctx, in.Began, in.Until, a.pace.Cluster, false), "the clusters have not changed")
+	return nil, notReady(a.dueClusters(ctx, in), "the clusters have not changed")
+}
+
+// dueClusters is the delay until the next look at clusters.
+func (a *Atlas) dueClusters(ctx context.Context, in ObserveClustersInput) time.Duration {
+	return a.due(ctx, in.Began, in.Until, cmp.Or(in.Due, a.pace.Cluster), false)
 }
 
 // idleSince is what earlier attempts remembered: since when each cluster has been IDLE.

@@ -95,6 +95,10 @@ type ObserveEndpointsInput struct {
 // ObserveEndpoints returns the endpoints of the regions once they differ from LastSeen; until then it fails with
 // NotReady, to be tried again when the next look is due.
 func (a *Atlas) ObserveEndpoints(ctx context.Context, in ObserveEndpointsInput) ([]Endpoint, error) {
+	next := a.due(ctx, in.Began, in.Until, a.pace.Endpoint, in.Idle)
+	if early := a.pace.Shortest - a.pace.clock().Now().Sub(in.Began); !in.Began.IsZero() && early > 0 {
+		return nil, notReady(next, "the private endpoints have just been asked for")
+	}
 	all, err := a.endpoints(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
@@ -103,7 +107,7 @@ func (a *Atlas) ObserveEndpoints(ctx context.Context, in ObserveEndpointsInput) 
 	if !slices.Equal(seen, in.LastSeen) {
 		return seen, nil
 	}
-	return nil, notReady(a.due(ctx, in.Began, in.Until, a.pace.Endpoint, in.Idle), "the private endpoints have not changed")
+	return nil, notReady(next, "the private endpoints have not changed")
 }
 
 // wait is the delay until the next look of the activity that runs under ctx.

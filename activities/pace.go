@@ -26,7 +26,7 @@ type Pace struct {
 // DefaultPace suits Atlas: endpoints take minutes, clusters minutes to hours.
 func DefaultPace() Pace {
 	return Pace{
-		Shortest: 4 * time.Second, Longest: 60 * time.Second, Growth: 0.02, Endpoint: 2 * time.Minute, Cluster: 90 * time.Second,
+		Shortest: 5 * time.Second, Longest: 60 * time.Second, Growth: 0.02, Endpoint: 2 * time.Minute, Cluster: 90 * time.Second,
 		Idle: 5 * time.Minute, Settle: 2 * time.Second,
 	}
 }

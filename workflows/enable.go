@@ -292,7 +292,7 @@ func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
 
 // encrypt asks Atlas for the switch of some clusters.
 func (e *enable) encrypt(ctx workflow.Context, names []string) ([]activities.ClusterState, error) {
-	in := activities.EncryptClustersInput{Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes)}
+	in := activities.EncryptClustersInput{Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes), After: e.clusters.settled()}
 	var states []activities.ClusterState
 	err := workflow.ExecuteActivity(writing(ctx, "switch to the key: "+strings.Join(names, ", ")), atlas.EncryptClusters, in).Get(ctx, &states)
 	return states, err

@@ -77,7 +77,7 @@ func enableCost(b *testing.B, seed int) cost {
 
 	s := newStageNamed(b, shared, fmt.Sprintf("%s-%d-%d", b.Name(), b.N, seed), sim.Options{World: &config, Seed: uint64(seed), Scale: costScale})
 	for name, interval := range map[string]time.Duration{
-		"SHORTEST": 4 * time.Second, "LONGEST": time.Minute, "IDLE": 5 * time.Minute, "SETTLE": 2 * time.Second,
+		"SHORTEST": 5 * time.Second, "LONGEST": time.Minute, "IDLE": 5 * time.Minute, "SETTLE": 2 * time.Second,
 	} {
 		s.env["ATLAS_CMK_POLL_"+name] = (interval / costScale).String()
 	}
