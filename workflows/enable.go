@@ -294,7 +294,8 @@ func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
 func (e *enable) encrypt(ctx workflow.Context, names []string) ([]activities.ClusterState, error) {
 	in := activities.EncryptClustersInput{Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes), After: e.clusters.settled()}
 	var states []activities.ClusterState
-	err := workflow.ExecuteActivity(writing(ctx, "switch to the key: "+strings.Join(names, ", ")), atlas.EncryptClusters, in).Get(ctx, &states)
+	// A cluster that is not IDLE is waited for, but not for ever: one that has lost its path may never be.
+	err := workflow.ExecuteActivity(within(writing(ctx, "switch to the key: "+strings.Join(names, ", ")), time.Duration(e.request.Deadlines.Cluster)), atlas.EncryptClusters, in).Get(ctx, &states)
 	return states, err
 }
 

@@ -44,6 +44,11 @@ func propagating(ctx workflow.Context, summary string, deadline time.Duration) w
 	return workflow.WithActivityOptions(ctx, o)
 }
 
+// within bounds all attempts of a step together.
+func within(ctx workflow.Context, deadline time.Duration) workflow.Context {
+	return workflow.WithScheduleToCloseTimeout(ctx, deadline)
+}
+
 // observing is for waits: each attempt is a look, and what it sees says when to look again. The retry policy is for
 // looks that failed.
 func observing(ctx workflow.Context, summary string, until time.Time) workflow.Context {

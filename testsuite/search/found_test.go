@@ -25,6 +25,14 @@ func TestFound(t *testing.T) {
 		}},
 		// A project without a path could not be enabled again where Atlas's validity takes in the nodes.
 		"invalid for want of a path": {Start: startNoPath, Assume: `{"validSeesDataPlane":true}`},
+		// A cluster that had lost its path in the midst of its switch was waited for without end, and nobody was told.
+		"cluster that never comes to rest": {
+			Seed: 0x8f48d208, Start: startSome, Assume: `{"providerShownAtOnce":false,"validSeesDataPlane":true}`, Mode: cmk.ApproveProvider,
+			OnFailure: cmk.Stop, Calm: 6 * time.Hour, Wish: wishCancelled, Events: []event{
+				{At: time.Minute, Kind: terminateRun}, {At: time.Minute, Kind: atlassim.RejectEndpoint, Region: "US_EAST_1"},
+				{At: 15 * time.Minute, Kind: atlassim.FailEndpoint, Region: "US_EAST_1"},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

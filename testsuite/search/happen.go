@@ -25,7 +25,7 @@ func (p *play) happen(e event) {
 	case updateRun:
 		p.run.update(e.Detail, p.message(e))
 	default:
-		p.foreign(e)
+		p.strangers(e)
 	}
 }
 
@@ -80,8 +80,8 @@ func (p *play) endpointIn(region string) string {
 	return ""
 }
 
-// foreign is an act of others, or of the world itself.
-func (p *play) foreign(e event) {
+// strangers have an act of others come about, or one of the world itself.
+func (p *play) strangers(e event) {
 	a := sim.Act{Act: atlassim.Act{Kind: e.Kind, Region: e.Region, Cluster: e.Cluster, Status: e.Detail}, Key: awssim.MultiRegionKeyARN, Role: grownRoleARN}
 	switch e.Kind {
 	case sim.DisableKey, sim.EnableKey, sim.ScheduleKeyDeletion:

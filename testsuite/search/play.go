@@ -2,6 +2,7 @@ package search
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,7 +103,7 @@ func (p *play) storm() error {
 		if o.failed == terminated {
 			continue
 		}
-		if o.report.Phase == cmk.PhaseCompensated && len(p.ended) == 1 && !p.schedule.foreign() && p.restorable() {
+		if o.report.Phase == cmk.PhaseCompensated && len(p.ended) == 1 && !p.foreign() && p.restorable() {
 			if after := p.readable(); after != before {
 				return fmt.Errorf("all was taken back, yet the world is not as before:\n%s\n%s", before, after)
 			}
@@ -210,7 +211,22 @@ func (p *play) rest() error {
 	if more := p.writes()[len(before):]; len(more) > 0 {
 		return fmt.Errorf("the run with nothing to do wrote %v", more)
 	}
-	return p.judge()
+	return errors.Join(p.judge(), p.lacking())
+}
+
+// lacking finds nodes that were ever without their key, where neither others nor the world that was found are to blame.
+func (p *play) lacking() error {
+	if p.foreign() || p.Start == startPublic || p.Start == startNoPath {
+		return nil
+	}
+	for _, c := range p.world.State().Atlas.Projects[0].Clusters {
+		for _, n := range c.Nodes {
+			if n.Without != (atlassim.Clock{}) {
+				return fmt.Errorf("the node %s of cluster %s in %s was without its key: %+v", n.ID, c.Name, n.Region, n.Without)
+			}
+		}
+	}
+	return nil
 }
 
 // pause lets time pass between two runs.
