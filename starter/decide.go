@@ -156,5 +156,17 @@ func standing(s cmk.Status) string {
 	if len(s.Awaiting) == 0 {
 		return "now in phase " + string(s.Phase)
 	}
+	if len(s.Approvals) > 0 && plans(s.Awaiting[0]) {
+		// Whether that is enough shows only in the moment after.
+		return fmt.Sprintf("now in phase %s, decided on by %s", s.Phase, voters(s.Approvals))
+	}
 	return fmt.Sprintf("now in phase %s, waiting for %s", s.Phase, s.Awaiting[0].What)
+}
+
+func voters(votes []cmk.Vote) string {
+	names := make([]string, len(votes))
+	for i, v := range votes {
+		names[i] = v.By
+	}
+	return strings.Join(names, ", ")
 }

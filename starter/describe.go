@@ -20,11 +20,12 @@ func block(s cmk.Status, workflowID string, now time.Time) []string {
 		rows = append(rows, clusterRow(c, endOr(s, now)))
 	}
 	out = append(out, indent(align(rows))...)
+	out = append(out, stateLines(s, endOr(s, now))...)
 	for _, w := range s.Awaiting {
 		if w.For == cmk.AwaitingEndpoint {
 			continue // its own line says so
 		}
-		out = append(out, "waits "+age(w.Since, now)+" for "+w.What)
+		out = append(out, strings.Join(append(strings.Fields("waits "+age(w.Since, now)), "for", waitText(w)), " "))
 	}
 	if hint := nextStep(s, workflowID); hint != "" {
 		out = append(out, "next: "+hint)
@@ -33,6 +34,14 @@ func block(s cmk.Status, workflowID string, now time.Time) []string {
 		out = append(out, "problem: "+s.Problem)
 	}
 	return out
+}
+
+// waitText is what is awaited, and until when.
+func waitText(w cmk.Wait) string {
+	if w.Until.IsZero() {
+		return w.What
+	}
+	return w.What + ", until " + w.Until.Local().Format(time.DateTime)
 }
 
 // endOr is when a change ended, or now.
@@ -112,8 +121,8 @@ func nextStep(s cmk.Status, workflowID string) string {
 
 // command is the command line that would give a wait what it waits for.
 func command(w cmk.Wait, workflowID string) string {
-	switch w.For {
-	case cmk.AwaitingPlanApproval, cmk.AwaitingEndpointApproval:
+	switch {
+	case plans(w), w.For == cmk.AwaitingEndpointApproval:
 		var d cmk.Decision
 		if err := json.Unmarshal([]byte(w.Example), &d); err != nil {
 			return ""
@@ -125,7 +134,9 @@ func command(w cmk.Wait, workflowID string) string {
 			}
 		}
 		return line + " --by NAME"
-	case cmk.AwaitingDecision:
+	case w.For == cmk.AwaitingIAM:
+		return fmt.Sprintf("starter %s %s --by NAME", w.Signal, workflowID)
+	case w.For == cmk.AwaitingDecision:
 		return fmt.Sprintf("starter %s %s --step %q --by NAME", strings.ReplaceAll(w.Signal, " ", ""), workflowID, w.Step)
 	default:
 		return ""

@@ -62,11 +62,24 @@ func happened(before, now cmk.Status, workflowID string) []string {
 		row := clusterRow(c, time.Time{})
 		out = append(out, fmt.Sprintf("cluster %s: %s, %s", row[1], row[2], row[4]))
 	}
+	if now.State != "" && now.State != before.State {
+		out = append(out, "state "+stateText(now.State))
+	}
+	for i, w := range now.Windows {
+		if !w.Until.IsZero() && (i >= len(before.Windows) || before.Windows[i].Until.IsZero()) {
+			out = append(out, windowText(w, w.Until))
+		}
+	}
+	for _, d := range now.Documents {
+		if !slices.Contains(before.Documents, d) {
+			out = append(out, documentLines([]cmk.Document{d})...)
+		}
+	}
 	for _, w := range now.Awaiting {
-		if w.Signal == "" || slices.ContainsFunc(before.Awaiting, func(o cmk.Wait) bool { return o.For == w.For && o.What == w.What && o.Example == w.Example }) {
+		if slices.ContainsFunc(before.Awaiting, func(o cmk.Wait) bool { return o.For == w.For && o.What == w.What && o.Example == w.Example }) {
 			continue
 		}
-		out = append(out, fmt.Sprintf("waits for %s: %s", w.What, command(w, workflowID)))
+		out = append(out, awaits(w, now, workflowID)...)
 	}
 	for _, r := range now.Refusals {
 		if !slices.Contains(before.Refusals, r) {
@@ -75,6 +88,22 @@ func happened(before, now cmk.Status, workflowID string) []string {
 	}
 	if now.Problem != "" && now.Problem != before.Problem {
 		out = append(out, "problem: "+now.Problem)
+	}
+	return out
+}
+
+// awaits tells that something is awaited from now on; a plan that is to be approved is shown.
+func awaits(w cmk.Wait, s cmk.Status, workflowID string) []string {
+	line := "waits for " + waitText(w)
+	switch next := command(w, workflowID); {
+	case next != "":
+		line += ": " + next
+	case w.For == cmk.AwaitingEndpoint, w.For == cmk.AwaitingCluster:
+		return nil // their own lines say so
+	}
+	out := []string{line}
+	if plans(w) && s.Plan != nil {
+		out = append(out, stepLines(*s.Plan)...)
 	}
 	return out
 }

@@ -13,11 +13,7 @@ func planText(r cmk.Report) string {
 	var b strings.Builder
 	if r.Plan != nil {
 		fmt.Fprintf(&b, "Plan %s for project %s: %d steps, %d of them write\n\n", r.Plan.Hash, r.ProjectID, len(r.Plan.Steps), r.Plan.Writes())
-		var rows [][]string
-		for i, s := range r.Plan.Steps {
-			rows = append(rows, []string{fmt.Sprintf("%3d.", i+1), state(s), s.Action, s.Object})
-		}
-		write(&b, align(rows))
+		write(&b, stepLines(*r.Plan))
 		about(&b, "Cannot be undone", r.Plan.Steps, func(s cmk.Step) string { return s.Irreversible })
 		about(&b, "Exposed meanwhile", r.Plan.Steps, func(s cmk.Step) string { return s.Exposure })
 	}
@@ -26,6 +22,14 @@ func planText(r cmk.Report) string {
 		write(&b, indent(findingLines(r.Findings)))
 	}
 	return b.String()
+}
+
+func stepLines(p cmk.Plan) []string {
+	var rows [][]string
+	for i, s := range p.Steps {
+		rows = append(rows, []string{fmt.Sprintf("%3d.", i+1), state(s), s.Action, s.Object})
+	}
+	return align(rows)
 }
 
 func state(s cmk.Step) string {

@@ -36,6 +36,17 @@ func reportText(r cmk.Report) string {
 		write(&b, indent(r.Keep))
 		b.WriteString("\n")
 	}
+	if !r.KeepUntil.IsZero() {
+		fmt.Fprintf(&b, "Snapshots need the key and its role until %s at least.\n\n", r.KeepUntil.Local().Format(time.DateTime))
+	}
+	if r.WayBack != nil {
+		fmt.Fprintf(&b, "The way back\n  %s\n\n", wayBackText(*r.WayBack))
+	}
+	if len(r.Documents) > 0 {
+		b.WriteString("To be put in place by hand\n")
+		write(&b, indent(documentLines(r.Documents)))
+		b.WriteString("\n")
+	}
 	verified := ""
 	if r.Verified {
 		verified = ", verified"
@@ -50,9 +61,12 @@ func reportText(r cmk.Report) string {
 		rows = append(rows, clusterRow(c, end))
 	}
 	write(&b, indent(align(rows)))
+	write(&b, indent(stateLines(r.Status, end)))
 	if f := r.Final; f != nil {
 		fmt.Fprintf(&b, "  encryption at rest  enabled: %t  requirePrivateNetworking: %t  valid: %t\n", f.Enabled, f.RequirePrivateNetworking, f.Valid)
-		fmt.Fprintf(&b, "  key %s in %s, through role %s\n", f.Key, f.KeyRegion, f.RoleARN)
+		if f.Key != "" {
+			fmt.Fprintf(&b, "  key %s in %s, through role %s\n", f.Key, f.KeyRegion, f.RoleARN)
+		}
 	}
 	return b.String()
 }

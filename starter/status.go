@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,6 +48,12 @@ func (a *app) status(ctx context.Context, workflowID string, watch bool) error {
 	}
 	for _, line := range block(*status, workflowID, time.Now()) {
 		a.printf("%s\n", line)
+	}
+	if len(status.Documents) > 0 {
+		a.printf("\nTo be put in place by hand\n%s\n", strings.Join(indent(documentLines(status.Documents)), "\n"))
+	}
+	if slices.ContainsFunc(status.Awaiting, plans) {
+		a.printf("\n%s", planText(cmk.Report{Status: *status}))
 	}
 	return nil
 }
