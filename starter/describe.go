@@ -54,13 +54,21 @@ func endOr(s cmk.Status, now time.Time) time.Time {
 
 func endpointRow(e cmk.EndpointReport, s cmk.Status, now time.Time) []string {
 	status := string(e.Status)
-	if status == "" {
+	switch {
+	case status == "" && takesAway(s.Workflow):
+		return []string{"endpoint", e.Region, "gone", "", "", ""}
+	case status == "":
 		status = "not there yet"
 	}
 	if e.ErrorMessage != "" {
 		status += " (" + e.ErrorMessage + ")"
 	}
 	return []string{"endpoint", e.Region, status, age(e.Since, now), approvalText(e, s.Ended != nil), e.ID}
+}
+
+// takesAway says whether a workflow deletes endpoints rather than creating them.
+func takesAway(workflow string) bool {
+	return workflow == cmk.SafeDisableCMK || workflow == cmk.DisablePrivateNetworking || workflow == cmk.RemovePrivateEndpoints
 }
 
 func approvalText(e cmk.EndpointReport, ended bool) string {

@@ -48,7 +48,7 @@ func happened(before, now cmk.Status, workflowID string) []string {
 	}
 	for _, e := range now.Endpoints {
 		at := slices.IndexFunc(before.Endpoints, func(o cmk.EndpointReport) bool { return o.Region == e.Region })
-		if at >= 0 && sameEndpoint(before.Endpoints[at], e) || e.Status == "" && len(e.Votes) == 0 {
+		if at >= 0 && sameEndpoint(before.Endpoints[at], e) || e.Status == "" && (len(e.Votes) == 0 || takesAway(now.Workflow)) {
 			continue
 		}
 		row := endpointRow(e, now, time.Time{})

@@ -102,6 +102,14 @@ func TestTheReportOfAWayOut(t *testing.T) {
 	checkCommand(t, strings.Fields(strings.TrimPrefix(back, "starter ")))
 }
 
+func TestDeletedEndpointsAreGone(t *testing.T) {
+	t.Parallel()
+	s := leaving()
+	s.Endpoints = []cmk.EndpointReport{{Region: "EU_WEST_1", Votes: []cmk.Vote{{By: "alex", Approved: true}}}}
+	require.Contains(t, block(s, "cmk-x", began()), "  endpoint  EU_WEST_1  gone")
+	require.NotContains(t, strings.Join(shownLines(s), "\n"), "EU_WEST_1")
+}
+
 func TestAnApprovalSaysWhoHasDecided(t *testing.T) {
 	t.Parallel()
 	s := leaving()
