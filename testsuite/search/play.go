@@ -21,6 +21,8 @@ type play struct {
 	run   *run
 	calm  bool
 	stuck error
+	// refused is true where the world leaves no way to what is asked for, and the run in calm weather has said so.
+	refused bool
 	// votes are who has approved the endpoint of each region; tries, how often each step was tried again; asked, how often
 	// people were asked anything.
 	votes map[string][]string
@@ -183,6 +185,10 @@ func (p *play) meanwhile(happen func()) {
 	<-done
 }
 
+// inUse is Atlas's refusal, in some worlds, to delete an endpoint that has failed while clusters have nodes in its region:
+// who is told so can only ask Atlas.
+const inUse = "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_IN_USE"
+
 // converge is a run in calm weather, with everybody helpful: it ends verified, whatever was before.
 func (p *play) converge() error {
 	p.pause(3 * time.Hour)
@@ -190,6 +196,10 @@ func (p *play) converge() error {
 	o, err := p.once(wishDone, false)
 	if err != nil {
 		return err
+	}
+	if o.failed == inUse {
+		p.refused = true
+		return p.judge()
 	}
 	if o.failed != "" || !o.report.Verified {
 		return fmt.Errorf("the run in calm weather ended in phase %s with %q: %s", o.report.Phase, o.failed, o.report.Problem)
@@ -200,6 +210,9 @@ func (p *play) converge() error {
 
 // rest is a run that finds all done, and writes nothing.
 func (p *play) rest() error {
+	if p.refused {
+		return nil
+	}
 	before := p.writes()
 	o, err := p.once(wishDone, false)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // few is how many schedules are tried by default; ATLAS_CMK_SCHEDULES says how many instead.
-const few = 240
+const few = 180
 
 func TestMain(m *testing.M) {
 	flag.Parse()
