@@ -30,7 +30,7 @@ const exitCodesHelp = `Exit codes:
   1    failed: the change ended part-way or was taken back; its report says how
   2    the command line or the request is invalid
   3    refused, and nothing was written: by preflight, because the project is busy, or the decision was not taken
-  4    ended by people: rejected, expired, aborted, cancelled or terminated
+  4    ended by people: rejected, expired, aborted, restored, stopped, cancelled or terminated
   5    Temporal cannot be reached, or does not let us in
   6    still running when --timeout had passed; the change goes on
   7    there is no such change

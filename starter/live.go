@@ -75,6 +75,9 @@ func (l *live) draw() {
 	var now []string
 	if l.last != nil {
 		now = block(*l.last, l.workflowID, time.Now())
+		if len(l.last.Documents) > 0 { // too long to be redrawn
+			now = append(now, "documents: `starter status "+l.workflowID+"` shows them")
+		}
 	}
 	if l.why != "" {
 		now = append(now, l.why)

@@ -12,7 +12,10 @@ import (
 func planText(r cmk.Report) string {
 	var b strings.Builder
 	if r.Plan != nil {
-		fmt.Fprintf(&b, "Plan %s for project %s: %d steps, %d of them write\n\n", r.Plan.Hash, r.ProjectID, len(r.Plan.Steps), r.Plan.Writes())
+		fmt.Fprintf(&b, "Plan %s for project %s: %d steps, %d of them write\n", r.Plan.Hash, r.ProjectID, len(r.Plan.Steps), r.Plan.Writes())
+		if len(r.Plan.Steps) > 0 {
+			b.WriteString("\n")
+		}
 		write(&b, stepLines(*r.Plan))
 		about(&b, "Cannot be undone", r.Plan.Steps, func(s cmk.Step) string { return s.Irreversible })
 		about(&b, "Exposed meanwhile", r.Plan.Steps, func(s cmk.Step) string { return s.Exposure })

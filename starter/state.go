@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -47,9 +48,18 @@ func documentLines(documents []cmk.Document) []string {
 	var out []string
 	for _, d := range documents {
 		out = append(out, d.Place)
-		out = append(out, indent(strings.Split(strings.TrimSpace(d.Text), "\n"))...)
+		out = append(out, indent(strings.Split(pretty(d.Text), "\n"))...)
 	}
 	return out
+}
+
+// pretty is JSON over several lines; other text stays as it is.
+func pretty(text string) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, []byte(text), "", "  "); err != nil {
+		return strings.TrimSpace(text)
+	}
+	return b.String()
 }
 
 // plans says whether it is a plan that is to be approved.

@@ -71,7 +71,7 @@ func TestAPlanThatWaitsIsShown(t *testing.T) {
 func TestDocumentsAreShownWhole(t *testing.T) {
 	t.Parallel()
 	s := leaving()
-	s.Documents = []cmk.Document{{Place: "inline policy x of arn:r", Text: "{\n  \"Version\": \"2012-10-17\"\n}"}}
+	s.Documents = []cmk.Document{{Place: "inline policy x of arn:r", Text: `{"Version":"2012-10-17"}`}}
 	s.Awaiting = []cmk.Wait{{For: cmk.AwaitingIAM, What: "the IAM role to be prepared by hand", Step: "IAM role", Signal: cmk.SignalIAMReady, Example: `{"by":"your name"}`}}
 	want := "inline policy x of arn:r\n    {\n      \"Version\": \"2012-10-17\"\n    }\n"
 	got := startWith(t, &fake{status: &s}, "", "status", project)
