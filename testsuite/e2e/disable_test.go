@@ -281,7 +281,7 @@ func TestDisableCrashAtEveryWrite(t *testing.T) {
 	require.Len(t, points.writes, 10)
 
 	for n, write := range points.writes {
-		for _, when := range []moment{beforeWrite, afterWrite, afterAnswer} {
+		for _, when := range moments(n) {
 			t.Run(fmt.Sprintf("%02d-%s-%s", n+1, write[strings.LastIndex(write, " ")+1:], when), func(t *testing.T) {
 				t.Parallel()
 				o := sim.Options{World: grown(searching)}

@@ -165,7 +165,7 @@ func TestMigrate(t *testing.T) {
 func TestMigrateCrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	for n := 1; n <= migrationWrites; n++ {
-		for _, when := range []moment{beforeWrite, afterWrite, afterAnswer} {
+		for _, when := range moments(n) {
 			t.Run(fmt.Sprintf("%d-%s", n, when), func(t *testing.T) {
 				t.Parallel()
 				l := newLegacy(t, nil)

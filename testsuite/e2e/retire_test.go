@@ -136,7 +136,7 @@ func TestRetireAccessKey(t *testing.T) {
 func TestRetireCrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	for n := migrationWrites + 1; n <= migrationWrites+2; n++ {
-		for _, when := range []moment{beforeWrite, afterWrite, afterAnswer} {
+		for _, when := range moments(n) {
 			t.Run(fmt.Sprintf("%d-%s", n, when), func(t *testing.T) {
 				t.Parallel()
 				l := newRetiring(t, func(c *sim.Config) { projectB(c).Clusters[0].Snapshots = nil })
