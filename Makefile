@@ -55,6 +55,10 @@ test: temporal ## Run every test, with the race detector: unit, end to end on a 
 unit: ## Run the tests that need no Temporal server
 	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/... ./testsuite/search
 
+.PHONY: crash
+crash: temporal ## Kill the worker before, after and at the answer of every write of every procedure
+	ATLAS_CMK_EVERY_CELL=1 go test -count=1 -timeout 60m -run Crash ./testsuite/e2e
+
 .PHONY: search
 search: ## Search for a schedule of faults, foreign acts and decisions that breaks a rule [SCHEDULES=10000]
 	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run TestSchedules ./testsuite/search
