@@ -81,9 +81,11 @@ func TestOneOfManyChangesHoldsTheProject(t *testing.T) {
 	outcomes := make([]string, challengers)
 	for i := range challengers {
 		run, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "challenger-" + string(rune('a'+i)), TaskQueue: cmk.TaskQueue},
-			cmk.EnableWithPrivateEndpoints, cmk.EnableRequest{ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Clusters: cmk.ClusterSelection{None: true}})
+			cmk.EnableWithPrivateEndpoints, cmk.EnableRequest{
+				ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Clusters: cmk.ClusterSelection{None: true},
+				Approval: cmk.ApprovalPolicy{Mode: cmk.ApproveProvider},
+			})
 		require.NoError(t, err)
-		s.approveAll(run)
 		all.Go(func() { _, outcomes[i] = s.outcome(run) })
 	}
 	all.Wait()

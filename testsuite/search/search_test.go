@@ -26,18 +26,29 @@ func TestMain(m *testing.M) {
 // many sets how many schedules are tried of each start, unless rapid's own flag says so.
 func many(text string) error {
 	n := few
+	if text == "" && !given("rapid.seed") {
+		// The few are always the same: they keep what holds from breaking, and searching is for make search.
+		if err := flag.Set("rapid.seed", "1"); err != nil {
+			return err
+		}
+	}
 	if text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
 			return err
 		}
 	}
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if given {
+	if given("rapid.checks") {
 		return nil
 	}
 	return flag.Set("rapid.checks", strconv.Itoa(max(1, n/len(starts()))))
+}
+
+// given says whether a flag stands on the command line.
+func given(name string) bool {
+	found := false
+	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 // Whatever happens to a change, and whenever: no rule is broken, every run ends in a way that has a name, or waits for
