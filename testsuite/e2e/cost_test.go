@@ -53,6 +53,62 @@ func BenchmarkEnable(b *testing.B) {
 // cost is what a run took: calls of Atlas, history events, and time beyond the critical path as a share of it.
 type cost struct{ calls, events, over float64 }
 
+// BenchmarkWindow measures for how long a node is without a path while private networking is turned off under clusters
+// that stay on the key, beyond what Atlas takes to delete the endpoints.
+func BenchmarkWindow(b *testing.B) {
+	var over []float64
+	for i := range b.N {
+		over = append(over, windowOver(b, i))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(100*mean(over), "%-over")
+	b.ReportMetric(100*slices.Max(over), "%-over-max")
+}
+
+func windowOver(b *testing.B, seed int) float64 {
+	b.Helper()
+	s := newStageNamed(b, shared, fmt.Sprintf("%s-%d-%d", b.Name(), b.N, seed), sim.Options{World: grown(nil), Seed: uint64(seed), Scale: costScale})
+	s.pace(costScale)
+	s.start()
+	run := s.leaveNetworking(nil)
+	s.approvePlan(run)
+	var asked, gone time.Time
+	require.Eventually(b, func() bool {
+		endpoints := s.project().Endpoints
+		if asked.IsZero() && slices.ContainsFunc(endpoints, func(e atlassim.EndpointState) bool { return e.Status == string(cmk.EndpointDeleting) }) {
+			asked = time.Now()
+		}
+		if len(endpoints) == 0 {
+			gone = time.Now()
+		}
+		return !gone.IsZero()
+	}, 5*time.Minute, time.Millisecond)
+	report, failed := s.result(run)
+	require.Empty(b, failed, report.Problem)
+	return s.longestWithoutPath()/(gone.Sub(asked).Seconds()*costScale) - 1
+}
+
+// longestWithoutPath is for how many of the world's seconds the worst node could not reach its key.
+func (s *stage) longestWithoutPath() float64 {
+	longest := 0.0
+	for _, c := range s.project().Clusters {
+		for _, n := range c.Nodes {
+			longest = max(longest, n.Without.Path.Seconds())
+		}
+	}
+	return longest
+}
+
+// pace has the worker wait as it does in life, that many times faster.
+func (s *stage) pace(scale float64) {
+	for name, interval := range map[string]time.Duration{
+		"POLL_SHORTEST": 5 * time.Second, "POLL_LONGEST": time.Minute, "POLL_IDLE": 5 * time.Minute, "POLL_SETTLE": 2 * time.Second,
+		"DUE_ENDPOINT": 2 * time.Minute, "DUE_CLUSTER": 90 * time.Second,
+	} {
+		s.env["ATLAS_CMK_"+name] = time.Duration(float64(interval) / scale).String()
+	}
+}
+
 func enableCost(b *testing.B, seed int) cost {
 	b.Helper()
 	r := rand.New(rand.NewPCG(uint64(seed), 1))
@@ -76,12 +132,7 @@ func enableCost(b *testing.B, seed int) cost {
 	config.Atlas.Durations.ResyncNode = resync
 
 	s := newStageNamed(b, shared, fmt.Sprintf("%s-%d-%d", b.Name(), b.N, seed), sim.Options{World: &config, Seed: uint64(seed), Scale: costScale})
-	for name, interval := range map[string]time.Duration{
-		"SHORTEST": 5 * time.Second, "LONGEST": time.Minute, "IDLE": 5 * time.Minute, "SETTLE": 2 * time.Second,
-	} {
-		s.env["ATLAS_CMK_POLL_"+name] = (interval / costScale).String()
-	}
-	s.env["ATLAS_CMK_DUE_ENDPOINT"], s.env["ATLAS_CMK_DUE_CLUSTER"] = (2 * time.Minute / costScale).String(), (90 * time.Second / costScale).String()
+	s.pace(costScale)
 	s.start()
 	s.ready()
 	before := s.world.Journal.Len()
