@@ -201,6 +201,7 @@ func eventually[T any](t *testing.T, step func() (T, error)) T {
 // Projects that share a role edit it one after the other, each under the lease, and IAM's reads lag behind its writes.
 func TestProjectsThatShareARoleLoseNoStatement(t *testing.T) {
 	const projects = 20
+	id := func(i int) string { return fmt.Sprintf("%024d", i) }
 	a := newAmazon(t, func(c *awssim.Config) {
 		c.Delays.IAMRead = world.Always(120 * time.Millisecond)
 		c.Quotas.TrustPolicyLength = 8192
@@ -211,12 +212,39 @@ func TestProjectsThatShareARoleLoseNoStatement(t *testing.T) {
 		all.Go(func() {
 			lease.Lock()
 			defer lease.Unlock()
-			eventually(t, func() (string, error) { return a.iam.EnsureIAMRole(t.Context(), ensureRole(fmt.Sprintf("%024d", i))) })
+			eventually(t, func() (string, error) { return a.iam.EnsureIAMRole(t.Context(), ensureRole(id(i))) })
 		})
 	}
 	all.Wait()
 	for i := range projects {
-		require.NoError(t, a.mayUseKey(fmt.Sprintf("%024d", i)))
+		require.NoError(t, a.mayUseKey(id(i)))
+	}
+
+	// Half of them take their statements back while others join; none comes back from a read that lagged.
+	for i := range projects {
+		all.Go(func() {
+			lease.Lock()
+			defer lease.Unlock()
+			if i%2 == 0 {
+				eventually(t, func() (string, error) { return "", a.iam.RemoveIAMRole(t.Context(), removeRole(id(i), false)) })
+				return
+			}
+			eventually(t, func() (string, error) { return a.iam.EnsureIAMRole(t.Context(), ensureRole(id(i+projects))) })
+		})
+	}
+	all.Wait()
+	for i := range projects {
+		if i%2 == 0 {
+			require.Error(t, a.mayUseKey(id(i)))
+			continue
+		}
+		require.NoError(t, a.mayUseKey(id(i)))
+		require.NoError(t, a.mayUseKey(id(i+projects)))
+	}
+	for _, role := range a.State().Roles {
+		if role.ARN == roleARN {
+			require.Equal(t, projects, strings.Count(role.Trust, "AtlasCmk"))
+		}
 	}
 }
 

@@ -350,8 +350,14 @@ func (a *IAM) RemoveIAMRole(ctx context.Context, in RemoveIAMRoleInput) error {
 		return final(cmk.ErrForeign, "project %s is the last one in the trust policy of IAM role %s, which cannot be empty: delete the role, or replace the policy, by hand", in.ProjectID, in.Name)
 	}
 	text := trust.String()
-	_, err = a.api.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &in.Name, PolicyDocument: &text})
-	return awsError(err, "take project %s out of the trust policy of IAM role %s", in.ProjectID, in.Name)
+	if _, err = a.api.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &in.Name, PolicyDocument: &text}); err != nil {
+		return awsError(err, "take project %s out of the trust policy of IAM role %s", in.ProjectID, in.Name)
+	}
+	// Whoever edits the document next must not start from the old one, and so put our statement back.
+	return a.shown(ctx, "trust policy of IAM role "+in.Name, func() (bool, error) {
+		_, now, err := a.role(ctx, in.Name)
+		return err == nil && (now == nil || now.find(Sid(in.ProjectID)) < 0), err
+	})
 }
 
 func isCode(err error, code string) bool {
