@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -8,10 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 )
 
 // A run that is reset, to any point, while it is open or after its end, either comes to the same end or refuses to write;
@@ -33,7 +36,10 @@ func TestResetConvergesOrRefuses(t *testing.T) {
 				}
 				s.reset(run.GetID(), run.GetRunID(), at)
 				again := s.temporal.GetWorkflow(t.Context(), run.GetID(), "")
-				s.approveAll(again)
+				s.act(atlassim.Act{Kind: atlassim.Approve})
+				err := s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, cmk.Decision{By: "approver", Region: cmk.AllRegions})
+				var ended *serviceerror.NotFound // it may have been refused by now
+				require.True(t, err == nil || errors.As(err, &ended), "%v", err)
 				report, failed := s.outcome(again)
 				if failed != "" {
 					require.Equal(t, cmk.ErrLeaseLost, failed, report.Problem)

@@ -74,6 +74,9 @@ type stage struct {
 // scale is how much faster than life the world is.
 const scale = 1500
 
+// patience is for how long a test waits for what must come, on a machine that may have much else to do.
+const patience = 4 * time.Minute
+
 func newStage(t testing.TB, th *theatre, o sim.Options) *stage {
 	t.Helper()
 	return newStageNamed(t, th, t.Name(), o)
@@ -167,7 +170,7 @@ func (s *stage) until(run client.WorkflowRun, what string, condition func(cmk.St
 		}
 		last = status
 		return condition(status)
-	}, time.Minute, 50*time.Millisecond, "never %s", what)
+	}, patience, 50*time.Millisecond, "never %s", what)
 	return last
 }
 
@@ -221,7 +224,7 @@ func (s *stage) result(run client.WorkflowRun) (cmk.Report, string) {
 // outcome is result while another change goes on.
 func (s *stage) outcome(run client.WorkflowRun) (cmk.Report, string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	var report cmk.Report
 	err := run.Get(ctx, &report)
