@@ -8,13 +8,14 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// Register makes the workflows known to a worker, a replayer or a test environment, under the contract's names.
+// Register makes the workflows known to a worker, a replayer or a test environment, under the contract's names. Where
+// the worker is versioned, a change ends on the build that it began on, and what lives for months moves on to the next.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(EnableWithPrivateEndpoints, workflow.RegisterOptions{Name: cmk.EnableWithPrivateEndpoints})
 	r.RegisterWorkflowWithOptions(SafeDisableCMK, workflow.RegisterOptions{Name: cmk.SafeDisableCMK})
 	r.RegisterWorkflowWithOptions(DisablePrivateNetworking, workflow.RegisterOptions{Name: cmk.DisablePrivateNetworking})
 	r.RegisterWorkflowWithOptions(RemovePrivateEndpoints, workflow.RegisterOptions{Name: cmk.RemovePrivateEndpoints})
 	r.RegisterWorkflowWithOptions(MigrateUserToRole, workflow.RegisterOptions{Name: cmk.MigrateUserToRole})
-	r.RegisterWorkflowWithOptions(RetireAccess, workflow.RegisterOptions{Name: cmk.RetireAccess})
+	r.RegisterWorkflowWithOptions(RetireAccess, workflow.RegisterOptions{Name: cmk.RetireAccess, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	r.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
 }
