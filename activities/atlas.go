@@ -20,6 +20,8 @@ type Atlas struct {
 	keys   keyReader
 	leases LeaseChecker
 	pace   Pace
+	// self are the names under which Atlas's activity feed shows the worker.
+	self []string
 }
 
 // keyReader tells of a KMS key and its replicas.
@@ -27,9 +29,10 @@ type keyReader interface {
 	ReadKey(ctx context.Context, in KeyInput) (*Key, error)
 }
 
-// NewAtlas makes the activities on Atlas. Every write asks leases first; a switch to the key, keys.
-func NewAtlas(api *admin.APIClient, keys keyReader, leases LeaseChecker, pace Pace) *Atlas {
-	return &Atlas{api: api, keys: keys, leases: leases, pace: pace}
+// NewAtlas makes the activities on Atlas. Every write asks leases first; a switch to the key, keys. self are the names under
+// which Atlas's activity feed shows whose credentials api has; whoever has another is somebody else.
+func NewAtlas(api *admin.APIClient, keys keyReader, leases LeaseChecker, pace Pace, self ...string) *Atlas {
+	return &Atlas{api: api, keys: keys, leases: leases, pace: pace, self: self}
 }
 
 // LeaseChecker says whether a change still holds the lease under which it writes; if not, with ErrLeaseLost.
@@ -41,6 +44,8 @@ type LeaseChecker interface {
 type Lease struct {
 	WorkflowID string `json:"workflowId"`
 	RunID      string `json:"runId"`
+	// Feed is how far the change has followed what others do to the project. Without it, a write does not look.
+	Feed *Feed `json:"feed,omitempty"`
 }
 
 // Project is what Atlas shows of a project, as far as encryption at rest goes.
@@ -52,6 +57,8 @@ type Project struct {
 	Endpoints  []Endpoint   `json:"endpoints,omitempty"`
 	Clusters   []Cluster    `json:"clusters,omitempty"`
 	At         time.Time    `json:"at"`
+	// Feed is the end of the project's activity feed, read before all else.
+	Feed *Feed `json:"feed,omitempty"`
 }
 
 // Encryption is a project's setting of encryption at rest with AWS KMS.
@@ -112,8 +119,22 @@ type ProjectInput struct {
 	ProjectID string `json:"projectId"`
 }
 
-// ReadProject reads all that preflight needs of a project.
+// ReadProject reads all that preflight needs of a project, and first of all how far its activity feed has come: what others
+// do while the rest is being read counts as done after it.
 func (a *Atlas) ReadProject(ctx context.Context, in ProjectInput) (*Project, error) {
+	feed, err := a.feed(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.project(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	p.Feed = feed
+	return p, nil
+}
+
+func (a *Atlas) project(ctx context.Context, in ProjectInput) (*Project, error) {
 	group, response, err := a.api.ProjectsApi.GetGroup(ctx, in.ProjectID).Execute()
 	if err != nil {
 		return nil, atlasError(err, response, "read project %s", in.ProjectID)

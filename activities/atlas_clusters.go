@@ -73,6 +73,9 @@ func (a *Atlas) EncryptClusters(ctx context.Context, in EncryptClustersInput) ([
 	if err := a.reach(ctx, in, all); err != nil {
 		return nil, err
 	}
+	if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+		return nil, err
+	}
 	provider := cmk.ProviderAWS
 	for _, i := range waiting {
 		got, response, err := a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, in.Clusters[i],

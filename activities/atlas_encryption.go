@@ -65,6 +65,9 @@ func (a *Atlas) EnsureEncryption(ctx context.Context, in EncryptionInput) (*Encr
 	if now.Enabled && now.RequirePrivateNetworking == private {
 		return &now, nil
 	}
+	if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+		return nil, err
+	}
 	// The whole block is sent each time: what Atlas does with members that are left out is not documented.
 	enabled := true
 	return a.patchEncryption(ctx, in.ProjectID, &admin.AWSKMSConfiguration{
@@ -113,6 +116,9 @@ func (a *Atlas) DisableEncryption(ctx context.Context, in DisableInput) error {
 		if err := a.freeOfKey(ctx, in.ProjectID, c); err != nil {
 			return err
 		}
+	}
+	if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+		return err
 	}
 	off := false
 	_, err = a.patchEncryption(ctx, in.ProjectID, &admin.AWSKMSConfiguration{Enabled: &off})

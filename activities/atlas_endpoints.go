@@ -160,6 +160,9 @@ func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) er
 		if err := a.outOfUse(ctx, in.ProjectID, meant); err != nil {
 			return err
 		}
+		if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil && !in.Failed {
+			return err
+		}
 	}
 	for _, e := range meant {
 		if e.Status == cmk.EndpointDeleting {

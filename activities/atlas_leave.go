@@ -148,7 +148,10 @@ func (a *Atlas) enterable(ctx context.Context, in LeaveInput, all []Endpoint) er
 	if errors.As(err, &app) && app.Type() == cmk.ErrNotReady {
 		return final(cmk.ErrNotEnterable, "%s", app.Message())
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return a.undisturbed(ctx, in.ProjectID, in.Lease)
 }
 
 // expected reads the project's setting, and refuses one that somebody else has changed.
@@ -215,6 +218,11 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 	}
 	if err := a.dispensable(ctx, in.ProjectID, here, listed); err != nil {
 		return nil, err
+	}
+	if untouched(here, in.Endpoints) {
+		if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.delete(ctx, in.ProjectID, here); err != nil {
 		return nil, err

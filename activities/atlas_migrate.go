@@ -46,6 +46,11 @@ func (a *Atlas) SwitchToRole(ctx context.Context, in SwitchInput) (*Encryption, 
 	case !now.Valid:
 		return nil, final(cmk.ErrForeign, "project %s is not switched: Atlas has come to find its present credentials not valid", in.ProjectID)
 	}
+	if !in.done(now) {
+		if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+			return nil, err
+		}
+	}
 	enabled := true
 	patched, err := a.patchEncryption(ctx, in.ProjectID, &admin.AWSKMSConfiguration{
 		Enabled: &enabled, CustomerMasterKeyID: &in.Before.KeyID, Region: &in.Before.Region, RoleId: &in.RoleID,

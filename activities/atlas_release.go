@@ -30,6 +30,7 @@ func (a *Atlas) ReleaseClusters(ctx context.Context, in ReleaseInput) ([]Cluster
 		return nil, err
 	}
 	states := make([]ClusterState, len(in.Clusters))
+	looked := false
 	for i, name := range in.Clusters {
 		at := slices.IndexFunc(all, func(c Cluster) bool { return c.Name == name })
 		if at < 0 {
@@ -44,6 +45,12 @@ func (a *Atlas) ReleaseClusters(ctx context.Context, in ReleaseInput) ([]Cluster
 		}
 		if err := a.reachable(ctx, in.ProjectID, c); err != nil {
 			return nil, err
+		}
+		if !looked {
+			if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+				return nil, err
+			}
+			looked = true
 		}
 		provider := cmk.ProviderNone
 		got, response, err := a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, name,
@@ -130,6 +137,9 @@ func (a *Atlas) EnsureSearchNodes(ctx context.Context, in SearchNodesInput) erro
 	if got.GetEnabledForSearchNodes() == in.Enabled {
 		return nil
 	}
+	if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+		return err
+	}
 	change := &admin.EncryptionAtRest{EnabledForSearchNodes: &in.Enabled}
 	if now := encryptionOf(got); now.RoleID != "" {
 		// The whole block goes along: what Atlas makes of one that is left out is not documented.
@@ -177,7 +187,7 @@ type ObserveQuietInput struct {
 // ObserveQuiet returns the project once every cluster is IDLE or paused, and the search nodes are IDLE; until then it
 // fails with NotReady.
 func (a *Atlas) ObserveQuiet(ctx context.Context, in ObserveQuietInput) (*Project, error) {
-	p, err := a.ReadProject(ctx, ProjectInput{ProjectID: in.ProjectID})
+	p, err := a.project(ctx, ProjectInput{ProjectID: in.ProjectID})
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,19 @@ type AtlasAccess struct {
 	BaseURL                string
 	ClientID, ClientSecret string
 	PublicKey, PrivateKey  string
+	// AlsoKnownAs are other names under which Atlas's activity feed shows these credentials.
+	AlsoKnownAs []string
 	// Transport carries the requests; nil means http.DefaultTransport.
 	Transport http.RoundTripper
+}
+
+// Names are those under which Atlas's activity feed may show whoever acts with these credentials: the public key of an API
+// key, the id of a service account.
+func (a AtlasAccess) Names() []string {
+	if a.ClientID != "" && a.ClientSecret != "" {
+		return append([]string{a.ClientID}, a.AlsoKnownAs...)
+	}
+	return append([]string{a.PublicKey}, a.AlsoKnownAs...)
 }
 
 // Client makes a client of the Atlas Admin API. Credentials are proven by the first call, not here.

@@ -47,7 +47,7 @@ func legacyWorld(t *testing.T, change func(*sim.Config)) (*sim.Running, *activit
 	s := sim.Start(t, sim.Options{World: &config})
 	api, err := activities.AtlasAccess{BaseURL: s.AtlasURL, ClientID: sim.ClientID, ClientSecret: sim.ClientSecret}.Client("test")
 	require.NoError(t, err)
-	return s, activities.NewAtlas(api, nil, &held{}, activities.Pace{Shortest: time.Millisecond, Longest: time.Millisecond})
+	return s, activities.NewAtlas(api, nil, &held{}, activities.Pace{Shortest: time.Millisecond, Longest: time.Millisecond}, sim.ClientID)
 }
 
 func switchTo(roleID string, until time.Duration) activities.SwitchInput {

@@ -19,6 +19,9 @@ const (
 	ErrAborted = "Aborted"
 	// ErrForeign: something that is not ours stands where the change would write.
 	ErrForeign = "Foreign"
+	// ErrDisturbed: somebody else has changed the project's encryption at rest while the change was under way; a person is
+	// asked whether it goes on.
+	ErrDisturbed = "Disturbed"
 	// ErrNotVerified: all was written, but the final look did not find what was asked for. Details hold the Report.
 	ErrNotVerified = "NotVerified"
 	// ErrRoleDenied: the policies of the IAM role do not let it use the key.

@@ -58,6 +58,7 @@ func configure(env func(string) string) (config, error) {
 			ClientSecret: env("MONGODB_ATLAS_CLIENT_SECRET"),
 			PublicKey:    env("MONGODB_ATLAS_PUBLIC_API_KEY"),
 			PrivateKey:   env("MONGODB_ATLAS_PRIVATE_API_KEY"),
+			AlsoKnownAs:  strings.FieldsFunc(env("ATLAS_CMK_ATLAS_ACTORS"), func(r rune) bool { return r == ',' || r == ' ' }),
 		},
 		pace:             pace,
 		health:           cmp.Or(env("ATLAS_CMK_HEALTH_ADDRESS"), defaultHealth),

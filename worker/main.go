@@ -91,7 +91,7 @@ func run(ctx context.Context) error {
 	leases := activities.NewLeases(temporal)
 	keys := activities.NewKMS(kms.NewFromConfig(aws), leases, c.pace)
 	activities.Register(w,
-		activities.NewAtlas(atlas, keys, leases, c.pace),
+		activities.NewAtlas(atlas, keys, leases, c.pace, c.atlas.Names()...),
 		activities.NewIAM(iam.NewFromConfig(aws), sts.NewFromConfig(aws), leases, c.pace),
 		keys,
 		activities.NewTemporal(temporal),

@@ -21,6 +21,8 @@ type change struct {
 	lease     *lease
 	approvals *approvals
 	saga      saga
+	// feed is how far the change has followed what others do to the project.
+	feed *activities.Feed
 	// pivoted is true once there is no way back.
 	pivoted bool
 	// chosen is what people said of steps that cannot go on, by step: retry, skip or abort.
@@ -302,6 +304,8 @@ func (c *change) askPerson(ctx workflow.Context, step string, err error, skippab
 		Signal: strings.Join(signals, signalSeparator), Example: example(map[string]string{"by": yourName, "step": step}),
 	})
 	defer done()
+	// Whatever is chosen, it is chosen knowing of this.
+	defer c.acknowledge(err)
 	chosen := func() bool { return slices.Contains(signals, c.chosen[step]) }
 	if err := workflow.Await(ctx, chosen); err != nil {
 		return cmk.SignalAbort
@@ -314,5 +318,12 @@ func (c *change) askPerson(ctx workflow.Context, step string, err error, skippab
 // projectID is the project that the change is about.
 func (c *change) projectID() string { return c.status.ProjectID }
 
-// under is the lease that a write goes under.
-func (c *change) under() activities.Lease { return c.lease.Lease }
+// under is the lease that a write goes under, with what the change knows of what others do.
+func (c *change) under() activities.Lease {
+	l := c.lease.Lease
+	l.Feed = c.feed
+	return l
+}
+
+// unasked is under for writes inside a window, which nobody is asked about: it has to be left.
+func (c *change) unasked() activities.Lease { return c.lease.Lease }

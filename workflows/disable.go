@@ -85,7 +85,7 @@ func (d *disable) releaseSearchNodes(ctx workflow.Context) error {
 		d.undid(ctx, cmk.SystemAtlas, "put the search nodes back on the key", d.projectID())
 		return nil
 	})
-	if err := set(ctx, false, "search nodes off the key"); err != nil {
+	if err := d.heed(ctx, "take the search nodes off the key", func(ctx workflow.Context) error { return set(ctx, false, "search nodes off the key") }); err != nil {
 		return err
 	}
 	d.wrote(ctx, cmk.SystemAtlas, "take the search nodes off the key", d.projectID())

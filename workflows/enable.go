@@ -78,6 +78,7 @@ func (e *enable) preflight(ctx workflow.Context) error {
 			return err
 		}
 	}
+	e.feed = e.seen.Project.Feed
 	e.target, e.status.Findings = assess(r, e.seen)
 	p := plan(r, e.seen, e.target)
 	e.status.Plan = &p
@@ -171,8 +172,11 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 		})
 	}
 	deadline := time.Duration(e.request.Deadlines.Propagation)
-	defer e.awaitPropagation(ctx, deadline)()
-	if err := workflow.ExecuteActivity(propagating(ctx, "encryption at rest with the key", deadline), atlas.EnsureEncryption, e.encryption(nil)).Get(ctx, nil); err != nil {
+	err := e.heed(ctx, "enable encryption at rest", func(ctx workflow.Context) error {
+		defer e.awaitPropagation(ctx, deadline)()
+		return workflow.ExecuteActivity(propagating(ctx, "encryption at rest with the key", deadline), atlas.EnsureEncryption, e.encryption(nil)).Get(ctx, nil)
+	})
+	if err != nil {
 		return err
 	}
 	if !before.Enabled {
@@ -198,7 +202,7 @@ func (e *enable) goPrivate(ctx workflow.Context) error {
 		defer func() { e.reachable = workflow.Now(ctx) }()
 	}
 	if onKey && !e.seen.Project.Encryption.RequirePrivateNetworking {
-		return e.crossWindow(ctx)
+		return e.heed(ctx, "require private networking", e.crossWindow)
 	}
 	return inOrder(ctx, e.requirePrivateNetworking, e.createEndpoints)
 }
@@ -216,7 +220,10 @@ func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {
 		e.undid(ctx, cmk.SystemAtlas, "stop requiring private networking", e.request.ProjectID)
 		return nil
 	})
-	if err := workflow.ExecuteActivity(writing(ctx, "require private networking"), atlas.EnsureEncryption, e.encryption(new(true))).Get(ctx, nil); err != nil {
+	err := e.heed(ctx, "require private networking", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(writing(ctx, "require private networking"), atlas.EnsureEncryption, e.encryption(new(true))).Get(ctx, nil)
+	})
+	if err != nil {
 		return err
 	}
 	e.wrote(ctx, cmk.SystemAtlas, "require private networking", e.request.ProjectID)
@@ -274,8 +281,10 @@ func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
 		return nil
 	}
 	e.enter(ctx, cmk.PhaseSearchNodes)
-	if err := workflow.ExecuteActivity(writing(ctx, "put search nodes on the key"), atlas.EnsureSearchNodes,
-		activities.SearchNodesInput{Lease: e.under(), ProjectID: e.projectID(), Enabled: true}).Get(ctx, nil); err != nil {
+	if err := e.heed(ctx, "put search nodes on the key", func(ctx workflow.Context) error {
+		in := activities.SearchNodesInput{Lease: e.under(), ProjectID: e.projectID(), Enabled: true}
+		return workflow.ExecuteActivity(writing(ctx, "put search nodes on the key"), atlas.EnsureSearchNodes, in).Get(ctx, nil)
+	}); err != nil {
 		return err
 	}
 	e.wrote(ctx, cmk.SystemAtlas, "put search nodes on the key", e.projectID())

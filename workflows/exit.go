@@ -85,6 +85,7 @@ func (x *exit) look(ctx workflow.Context) error {
 		return err
 	}
 	p := x.seen.Project
+	x.feed = p.Feed
 	x.endpoints = newEndpointSet(x.change, regionsOf(p.Endpoints), cmk.Deadlines{Endpoint: x.options.Deadlines.Endpoint, Approval: x.options.Deadlines.Approval}, p.Endpoints)
 	x.approvals.askEndpoints(nil, nil)
 	return x.judgePublicPath(ctx)

@@ -21,10 +21,9 @@ func (x *exit) leaveNetworking(ctx workflow.Context) error {
 	}
 	x.enter(ctx, cmk.PhaseReadiness)
 	for {
-		err := inOrder(ctx, x.awaitDeletable, x.awaitCalm, x.seePublicPath)
-		if err == nil {
-			err = x.crossWindow(ctx)
-		}
+		err := x.heed(ctx, "leave private networking", func(ctx workflow.Context) error {
+			return inOrder(ctx, x.awaitDeletable, x.awaitCalm, x.seePublicPath, x.crossWindow)
+		})
 		if errorType(err) != cmk.ErrNotEnterable {
 			return err
 		}
@@ -79,10 +78,9 @@ func (x *exit) crossWindow(ctx workflow.Context) error {
 		return nil
 	}
 	x.saga.disarm()
-	if errorType(err) == cmk.ErrNotEnterable {
+	if code := errorType(err); code == cmk.ErrNotEnterable || code == cmk.ErrDisturbed {
 		x.window = false
-		x.status.Windows = x.status.Windows[:len(x.status.Windows)-1]
-		x.enter(ctx, cmk.PhaseReadiness)
+		x.dropWindow(ctx)
 		return err
 	}
 	x.status.Problem = reason(err)
@@ -186,7 +184,7 @@ func (x *exit) putBack(ctx workflow.Context) error {
 func (x *exit) tryToPutBack(ctx workflow.Context) error {
 	before := x.seen.Project.Encryption
 	in := activities.EncryptionInput{
-		Lease: x.under(), ProjectID: x.projectID(), KeyID: before.KeyID, Region: before.Region, RoleID: before.RoleID, RequirePrivateNetworking: &before.RequirePrivateNetworking,
+		Lease: x.unasked(), ProjectID: x.projectID(), KeyID: before.KeyID, Region: before.Region, RoleID: before.RoleID, RequirePrivateNetworking: &before.RequirePrivateNetworking,
 	}
 	if err := workflow.ExecuteActivity(writing(ctx, "put private networking back"), atlas.EnsureEncryption, in).Get(ctx, nil); err != nil {
 		return err

@@ -73,6 +73,7 @@ func (m *migrate) preflight(ctx workflow.Context) error {
 	if err := workflow.ExecuteActivity(looking(ctx, "read project "+r.ProjectID), atlas.ReadProject, activities.ProjectInput{ProjectID: r.ProjectID}).Get(ctx, &s.Project); err != nil {
 		return err
 	}
+	m.feed = s.Project.Feed
 	now, accessKeyID := s.Project.Encryption, accessKeyOf(r, s.Project.Encryption)
 	reads := []read{
 		{workflow.ExecuteActivity(looking(ctx, "read IAM role "+r.Role.Name), iam.ReadIAMRole, activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name}), &s.Role},
@@ -188,12 +189,14 @@ func (m *migrate) switchOver(ctx workflow.Context) error {
 	apart, _ := workflow.NewDisconnectedContext(ctx)
 	propagation := time.Duration(m.request.Deadlines.Propagation)
 	in := activities.SwitchInput{
-		Lease: m.under(), ProjectID: m.request.ProjectID, Before: m.seen.Project.Encryption, RoleID: m.access.granted.ID,
-		Until: workflow.Now(ctx).Add(propagation),
+		ProjectID: m.request.ProjectID, Before: m.seen.Project.Encryption, RoleID: m.access.granted.ID,
 	}
 	options := workflow.GetActivityOptions(propagating(apart, "switch from the access key to the role", propagation))
 	options.ScheduleToCloseTimeout = 0 // the activity keeps the deadline
-	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(apart, options), atlas.SwitchToRole, in).Get(apart, nil); err != nil {
+	if err := m.heed(ctx, "use the key through the role", func(workflow.Context) error {
+		in.Lease, in.Until = m.under(), workflow.Now(ctx).Add(propagation)
+		return workflow.ExecuteActivity(workflow.WithActivityOptions(apart, options), atlas.SwitchToRole, in).Get(apart, nil)
+	}); err != nil {
 		return err
 	}
 	m.saga.pass()

@@ -142,7 +142,9 @@ func (r *remove) deleteAll(ctx workflow.Context) error {
 		}
 		r.enter(ctx, cmk.PhaseEndpoints)
 		r.pivoted = true
-		err := r.deleteEndpoints(ctx, r.endpoints.current, regions)
+		err := r.heed(ctx, "delete the private endpoints", func(ctx workflow.Context) error {
+			return r.deleteEndpoints(ctx, r.endpoints.current, regions)
+		})
 		if errorType(err) != cmk.ErrNotEnterable {
 			return err
 		}

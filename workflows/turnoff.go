@@ -73,7 +73,9 @@ func (d *disable) disableEncryption(ctx workflow.Context, look int) error {
 
 // deleteRest deletes the endpoints that are left when no cluster needs them any more.
 func (d *disable) deleteRest(ctx workflow.Context) error {
-	return d.deleteEndpoints(ctx, d.endpoints.current, regionsOf(d.endpoints.current))
+	return d.heed(ctx, "delete the private endpoints", func(ctx workflow.Context) error {
+		return d.deleteEndpoints(ctx, d.endpoints.current, regionsOf(d.endpoints.current))
+	})
 }
 
 // awaitQuiet waits until no cluster and no search node is changing, and returns the project as it is then.

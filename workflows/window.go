@@ -24,10 +24,11 @@ func (e *enable) crossWindow(ctx workflow.Context) error {
 	}
 	apart, _ := workflow.NewDisconnectedContext(ctx)
 	e.openWindow(apart)
-	defer e.closeWindow(apart)
-	if err := e.writePrivateNetworking(apart, true); err != nil {
+	if err := e.writePrivateNetworking(apart, e.under(), true); err != nil {
+		e.dropWindow(apart)
 		return err
 	}
+	defer e.closeWindow(apart)
 	if err := e.endpoints.ensure(apart, e.endpoints.regions); err != nil {
 		return e.back(apart, err)
 	}
@@ -62,6 +63,12 @@ func (c *change) closeWindow(ctx workflow.Context) {
 	c.show(ctx)
 }
 
+// dropWindow is for a window that was not entered after all.
+func (c *change) dropWindow(ctx workflow.Context) {
+	c.status.Windows = c.status.Windows[:len(c.status.Windows)-1]
+	c.enter(ctx, cmk.PhaseReadiness)
+}
+
 // back leaves the window by the way it was entered: our endpoints are deleted, and the public path is open again.
 func (e *enable) back(ctx workflow.Context, because error) error {
 	e.status.Problem = reason(because)
@@ -71,7 +78,7 @@ func (e *enable) back(ctx workflow.Context, because error) error {
 	for {
 		err := workflow.ExecuteActivity(writing(ctx, "leave the window: delete the endpoints"), atlas.RemoveEndpoints, in).Get(ctx, nil)
 		if err == nil {
-			err = e.writePrivateNetworking(ctx, false)
+			err = e.writePrivateNetworking(ctx, e.unasked(), false)
 		}
 		if err == nil {
 			e.undid(ctx, cmk.SystemAtlas, "delete the private endpoints in "+strings.Join(e.endpoints.regions, ", "), e.projectID())
@@ -84,8 +91,10 @@ func (e *enable) back(ctx workflow.Context, because error) error {
 }
 
 // writePrivateNetworking requires private networking or stops to, inside a window.
-func (e *enable) writePrivateNetworking(ctx workflow.Context, require bool) error {
-	err := workflow.ExecuteActivity(writing(ctx, "private networking"), atlas.EnsureEncryption, e.encryption(&require)).Get(ctx, nil)
+func (e *enable) writePrivateNetworking(ctx workflow.Context, under activities.Lease, require bool) error {
+	in := e.encryption(&require)
+	in.Lease = under
+	err := workflow.ExecuteActivity(writing(ctx, "private networking"), atlas.EnsureEncryption, in).Get(ctx, nil)
 	if err != nil {
 		return err
 	}

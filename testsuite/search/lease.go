@@ -23,6 +23,7 @@ func newLeases() *leases { return &leases{open: map[activities.Lease]bool{}} }
 func (l *leases) held(lease activities.Lease) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	lease.Feed = nil // it is no part of the lease's identity
 	open, known := l.open[lease]
 	return open || !known
 }

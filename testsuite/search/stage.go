@@ -69,7 +69,7 @@ func newStage(config *sim.Config, seed uint64) (*stage, error) {
 	pace := activities.Pace{Shortest: 10 * time.Second, Longest: 20 * time.Minute, Growth: 0.6, Idle: 20 * time.Minute, Settle: 5 * time.Second, Clock: s.clock}
 	s.iam = activities.NewIAM(awsiam.NewFromConfig(account), sts.NewFromConfig(account), &checker{s}, pace)
 	s.kms = activities.NewKMS(awskms.NewFromConfig(account), &checker{s}, pace)
-	s.atlas = activities.NewAtlas(api, s.kms, &checker{s}, pace)
+	s.atlas = activities.NewAtlas(api, s.kms, &checker{s}, pace, sim.ClientID)
 	return s, nil
 }
 

@@ -92,7 +92,7 @@ func (a *Atlas) remove(e *endpoint) {
 			return
 		}
 		a.drop(e)
-		a.record(e.project, "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETED", nil)
+		a.record(e.project, "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETED", e.deleter)
 	})
 }
 
@@ -212,6 +212,7 @@ func deleteEndpoint(c *call) (any, error) {
 		}
 	}
 	c.beforeEndpointGoes(c.project, e)
+	e.deleter = c
 	c.remove(e)
 	c.apply("")
 	return nil, nil

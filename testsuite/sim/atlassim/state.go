@@ -176,7 +176,8 @@ type endpoint struct {
 	held      bool // status changes by act alone
 	vpce, vpc string
 	gone      bool
-	successor bool // Atlas recreated it after another was lost
+	successor bool  // Atlas recreated it after another was lost
+	deleter   *call // who asked for its deletion, if somebody did
 }
 
 type view struct{ status, message string }
