@@ -67,6 +67,10 @@ search: ## Search for a schedule of faults, foreign acts and decisions that brea
 histories: temporal ## Record the history of every run of the end-to-end suite anew, for the replay tests
 	ATLAS_CMK_RECORD_HISTORIES='$(CURDIR)/workflows/testdata/histories' go test -count=1 ./testsuite/e2e/...
 
+.PHONY: schema
+schema: ## Write the JSON Schema of the contract anew, from the Go types
+	ATLAS_CMK_WRITE_SCHEMA=1 go test -count=1 ./cmk/schema
+
 .PHONY: lint
 lint: bin/golangci-lint bin/workflowcheck ## Check formatting, vet, golangci-lint and the determinism of the workflows
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
