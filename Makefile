@@ -14,6 +14,8 @@ NAMESPACE ?= default
 SEARCH_ATTRIBUTES := AtlasProjectId CmkPhase CmkAwaiting
 # For `make search`.
 SCHEDULES ?= 10000
+# For `make fuzz`, of each target.
+FUZZTIME ?= 30s
 
 ##@ Run
 .PHONY: demo
@@ -62,6 +64,14 @@ crash: temporal ## Kill the worker before, after and at the answer of every writ
 .PHONY: search
 search: ## Search for a schedule of faults, foreign acts and decisions that breaks a rule [SCHEDULES=10000]
 	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run TestSchedules ./testsuite/search
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder and validator that faces the outside, each for a while [FUZZTIME=30s]
+	@grep -ro --include=*_test.go 'func Fuzz[A-Za-z]*' ./cmk ./workflows ./activities | sed 's|/[^/]*_test.go:func | |' | \
+		while read -r package target; do \
+			echo "== $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZTIME)' -fuzzminimizetime 1s "$$package"; \
+		done
 
 .PHONY: histories
 histories: temporal ## Record the history of every run of the end-to-end suite anew, for the replay tests

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -86,11 +87,14 @@ func (a *IAM) ReadIAMRole(ctx context.Context, in IAMRoleInput) (*IAMRole, error
 		if err != nil {
 			return nil, awsError(err, "ask AWS whose account the worker's credentials are of")
 		}
+		if who.Arn == nil || who.Account == nil {
+			return nil, incomplete("AWS", "ask AWS whose account the worker's credentials are of")
+		}
 		return &IAMRole{ARN: roleARN(*who.Arn, *who.Account, in.Name)}, nil
 	}
 	out := &IAMRole{ARN: *role.Arn, Exists: true, TrustSize: len(trust.String())}
 	if role.PermissionsBoundary != nil {
-		out.Boundary = *role.PermissionsBoundary.PermissionsBoundaryArn
+		out.Boundary = aws.ToString(role.PermissionsBoundary.PermissionsBoundaryArn)
 	}
 	out.ExternalID, out.AtlasARN = admitted(trust, in.ProjectID)
 	permissions, err := a.permissions(ctx, in.ProjectID, in.Name)
@@ -136,6 +140,9 @@ func (a *IAM) role(ctx context.Context, name string) (*types.Role, *document, er
 	}
 	if err != nil {
 		return nil, nil, awsError(err, "read IAM role %s", name)
+	}
+	if got.Role == nil || got.Role.Arn == nil {
+		return nil, nil, incomplete("AWS", "read IAM role %s", name)
 	}
 	trust, err := received(got.Role.AssumeRolePolicyDocument)
 	if err != nil {
@@ -250,6 +257,9 @@ func (a *IAM) createRole(ctx context.Context, in EnsureIAMRoleInput, ours statem
 	}
 	if err != nil {
 		return "", awsError(err, "create IAM role %s", in.Name)
+	}
+	if made.Role == nil || made.Role.Arn == nil {
+		return "", incomplete("AWS", "create IAM role %s", in.Name)
 	}
 	return *made.Role.Arn, a.shown(ctx, "IAM role "+in.Name, func() (bool, error) {
 		now, _, err := a.role(ctx, in.Name)

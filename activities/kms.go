@@ -2,13 +2,16 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
@@ -80,17 +83,17 @@ func (a *KMS) ReadKey(ctx context.Context, in KeyInput) (*Key, error) {
 		Usage: string(meta.KeyUsage), Origin: string(meta.Origin), Manager: string(meta.KeyManager), ValidTo: aws.ToTime(meta.ValidTo),
 		Store: aws.ToString(meta.CustomKeyStoreId), MultiRegion: aws.ToBool(meta.MultiRegion), Rotated: a.rotated(ctx, meta, cmk.Region(in.Region)),
 	}
-	for _, arn := range replicaARNs(meta) {
-		region, _ := cmk.ParseRegion(strings.Split(arn, ":")[3])
-		replica := KeyReplica{Region: string(region), ARN: arn, State: key.State}
-		if arn != key.ARN {
-			there, err := a.describe(ctx, arn, region)
+	for _, name := range replicaARNs(meta) {
+		region, _ := cmk.ParseRegion(strings.Split(name, ":")[3])
+		replica := KeyReplica{Region: string(region), ARN: name, State: key.State}
+		if name != key.ARN {
+			there, err := a.describe(ctx, name, region)
 			if err != nil {
 				return nil, err
 			}
 			replica.State = string(there.KeyState)
 		}
-		replica.Policy = a.policy(ctx, arn, region, in.RoleName)
+		replica.Policy = a.policy(ctx, name, region, in.RoleName)
 		key.Replicas = append(key.Replicas, replica)
 	}
 	return key, nil
@@ -101,7 +104,18 @@ func (a *KMS) describe(ctx context.Context, key string, region cmk.Region) (*typ
 	if err != nil {
 		return nil, awsError(err, "describe KMS key %s in %s", key, region)
 	}
+	if !whole(got.KeyMetadata) {
+		return nil, incomplete("AWS", "describe KMS key %s in %s", key, region)
+	}
 	return got.KeyMetadata, nil
+}
+
+// whole says whether a key's description has its ARN, and those of all its replicas.
+func whole(meta *types.KeyMetadata) bool {
+	if meta == nil || meta.MultiRegionConfiguration != nil && meta.MultiRegionConfiguration.PrimaryKey == nil {
+		return false
+	}
+	return !slices.ContainsFunc(replicaARNs(meta), func(s string) bool { return !arn.IsARN(s) })
 }
 
 // rotated says whether the key is rotated automatically, or nil when the worker may not know.
@@ -115,8 +129,8 @@ func (a *KMS) rotated(ctx context.Context, meta *types.KeyMetadata, region cmk.R
 
 // policy reads what a replica's policy says about the role. That it cannot be read is not an error of the step: preflight
 // lists it among what it could not evaluate.
-func (a *KMS) policy(ctx context.Context, arn string, region cmk.Region, roleName string) KeyPolicy {
-	got, err := a.api.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &arn}, in(region))
+func (a *KMS) policy(ctx context.Context, key string, region cmk.Region, roleName string) KeyPolicy {
+	got, err := a.api.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &key}, in(region))
 	if err != nil {
 		return KeyPolicy{Unread: brief(cause(err))}
 	}
@@ -174,15 +188,16 @@ func (a *KMS) EnsureReplicas(ctx context.Context, in ReplicasInput) error {
 
 func (a *KMS) ensureReplica(ctx context.Context, primary types.MultiRegionKey, region cmk.Region) error {
 	id := aws.ToString(primary.Arn)[strings.LastIndex(aws.ToString(primary.Arn), "/")+1:]
-	there, err := a.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id}, in(region))
+	there, err := a.describe(ctx, id, region)
 	if err == nil {
-		if there.KeyMetadata.KeyState != types.KeyStateEnabled {
-			return notReady(a.pace.Shortest, "the replica of key %s in %s is %s", id, region, there.KeyMetadata.KeyState)
+		if there.KeyState != types.KeyStateEnabled {
+			return notReady(a.pace.Shortest, "the replica of key %s in %s is %s", id, region, there.KeyState)
 		}
 		return nil
 	}
-	if !isCode(err, "NotFound") {
-		return awsError(err, "describe KMS key %s in %s", id, region)
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || app.Type() != "NotFoundException" {
+		return err
 	}
 	home, _ := cmk.ParseRegion(aws.ToString(primary.Region))
 	policy, err := a.api.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &id}, in(home))

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	awspolicy "github.com/hashicorp/awspolicyequivalence"
@@ -59,6 +60,9 @@ func parseDocument(text string) (*document, error) {
 	d := &document{}
 	if err := json.Unmarshal([]byte(text), &d.members); err != nil {
 		return nil, fmt.Errorf("policy document: %w", err)
+	}
+	if d.members == nil {
+		return nil, errors.New("policy document: null is no document")
 	}
 	raw := d.members[memberStatement]
 	if len(raw) == 0 {

@@ -92,19 +92,3 @@ func TestKeyPolicies(t *testing.T) {
 	}
 	require.NotEmpty(t, readKeyPolicy("not JSON", "atlas").Unread)
 }
-
-func FuzzPolicyDocuments(f *testing.F) {
-	f.Add(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*"}]}`)
-	f.Add(`{"Statement":{"Sid":"x"}}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		p := readKeyPolicy(text, "atlas")
-		_ = p.Admitted("arn:aws:iam::111122223333:role/atlas")
-		d, err := parseDocument(text)
-		if err != nil {
-			return
-		}
-		require.NoError(t, d.put(trustStatement(testProject, "a", "b")))
-		_, err = parseDocument(d.String())
-		require.NoError(t, err)
-	})
-}

@@ -118,6 +118,10 @@ func (c publicCall) hold(conditions map[string]map[string]*policy.ConditionValue
 	all := yes
 	for operator, keys := range conditions {
 		for key, value := range keys {
+			if value == nil { // null: no policy that AWS takes, but what was answered
+				all = min(all, unclear)
+				continue
+			}
 			texts, flags, _ := value.Values()
 			for _, flag := range flags {
 				texts = append(texts, fmt.Sprint(flag))

@@ -111,24 +111,6 @@ func TestEveryProblemIsNamedWithItsField(t *testing.T) {
 	}
 }
 
-func FuzzDecodeEnable(f *testing.F) {
-	f.Add(with(nil))
-	f.Add(with(map[string]any{"clusters": "none", "deadlines": map[string]any{"cluster": "5h"}, "role": map[string]any{"mode": "adopt", "name": "r"}}))
-	f.Fuzz(func(t *testing.T, input []byte) {
-		r, err := DecodeEnable(input)
-		if err != nil {
-			var invalid *InvalidRequestError
-			require.ErrorAs(t, err, &invalid)
-			return
-		}
-		b, err := json.Marshal(r)
-		require.NoError(t, err)
-		again, err := DecodeEnable(b)
-		require.NoError(t, err)
-		require.Equal(t, r, again)
-	})
-}
-
 func TestRegionSpellings(t *testing.T) {
 	for _, s := range []string{"us-east-1", "US_EAST_1", " Us-East-1 "} {
 		r, ok := ParseRegion(s)
