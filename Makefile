@@ -6,12 +6,16 @@ MAKEFLAGS   += --no-print-directory
 
 BIN     := $(CURDIR)/bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GOBUILD := go build -trimpath -ldflags "-X main.version=$(VERSION)"
+GOBUILD := go build -ldflags "-X main.version=$(VERSION)"
 
 # For `make search-attributes` and `make server`.
 ADDRESS   ?= 127.0.0.1:7233
 NAMESPACE ?= default
 SEARCH_ATTRIBUTES := AtlasProjectId CmkPhase CmkAwaiting
+# For `make simulator` and `make worker`.
+SIMULATED_ATLAS ?= 127.0.0.1:8080
+SIMULATED_AWS   ?= 127.0.0.1:8081
+SCALE           ?= 300
 # For `make search`.
 SCHEDULES ?= 10000
 # For `make fuzz`, of each target.
@@ -29,9 +33,14 @@ server: temporal ## Run a Temporal development server with our search attributes
 	@exec bin/devserver -namespace '$(NAMESPACE)'
 
 .PHONY: simulator
-simulator: ## Run the simulated Atlas and AWS until Ctrl-C
+simulator: ## Run the simulated Atlas and AWS until Ctrl-C, SCALE times faster than life [SCALE=300]
 	@go build -o bin/simulator ./testsuite/simulator
-	@exec bin/simulator
+	@exec bin/simulator -atlas '$(SIMULATED_ATLAS)' -aws '$(SIMULATED_AWS)' -scale '$(SCALE)'
+
+.PHONY: worker
+worker: build ## Run the worker on the simulated Atlas and AWS until Ctrl-C
+	@set -a && . testsuite/simulator/worker.env && \
+		MONGODB_ATLAS_BASE_URL='http://$(SIMULATED_ATLAS)' AWS_ENDPOINT_URL='http://$(SIMULATED_AWS)' exec bin/worker
 
 .PHONY: search-attributes
 search-attributes: temporal ## Register the search attributes on a server [ADDRESS=host:port NAMESPACE=name]
@@ -80,6 +89,10 @@ histories: temporal ## Record the history of every run of the end-to-end suite a
 .PHONY: schema
 schema: ## Write the JSON Schema of the contract anew, from the Go types
 	ATLAS_CMK_WRITE_SCHEMA=1 go test -count=1 ./cmk/schema
+
+.PHONY: reference
+reference: ## Write docs/reference.md anew, from the code
+	ATLAS_CMK_WRITE_REFERENCE=1 go test -count=1 -run Reference ./cmk/schema
 
 .PHONY: lint
 lint: bin/golangci-lint bin/workflowcheck ## Check formatting, vet, golangci-lint and the determinism of the workflows

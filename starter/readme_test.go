@@ -29,7 +29,7 @@ func fenced(t *testing.T, marker string) string {
 
 func TestTheRequestInTheReadmeIsValid(t *testing.T) {
 	t.Parallel()
-	request, err := cmk.DecodeEnable([]byte(fenced(t, "request")))
+	request, err := cmk.DecodeEnable([]byte(fenced(t, "file: request.json")))
 	require.NoError(t, err)
 	require.Len(t, request.Regions, 3)
 }

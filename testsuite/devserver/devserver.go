@@ -28,6 +28,7 @@ type Options struct {
 	Port      int    // of the frontend; 0: 7233 if free, else a free one
 	UIPort    int    // of the web UI; 0: the frontend's + 1000 if free, else a free one
 	UI        bool
+	HTTPPort  int    // of the HTTP API; 0: the frontend's + 10 if free, else a free one
 	DBFile    string // SQLite file that outlives the server; in memory if empty
 	Namespace string // DefaultNamespace if empty
 	LogFile   string // appended to; none if empty
@@ -39,6 +40,7 @@ type Options struct {
 type Server struct {
 	Address   string // host:port of the frontend
 	UIURL     string // empty without UI
+	HTTPURL   string // of the HTTP API
 	Namespace string
 
 	options Options // with every choice made, so that Restart makes the same
@@ -68,7 +70,7 @@ func start(ctx context.Context, o Options, usual bool) (s *Server, chosen bool, 
 	if o.Namespace == "" {
 		o.Namespace = DefaultNamespace
 	}
-	var chosenUI bool
+	var chosenUI, chosenHTTP bool
 	if o.Port, chosen, err = choose(ctx, o.Port, usualPort, usual); err != nil {
 		return nil, false, err
 	}
@@ -77,14 +79,18 @@ func start(ctx context.Context, o Options, usual bool) (s *Server, chosen bool, 
 			return nil, false, err
 		}
 	}
-	s = &Server{Address: address(o.Port), Namespace: o.Namespace, options: o}
+	if o.HTTPPort, chosenHTTP, err = choose(ctx, o.HTTPPort, o.Port+usualHTTPOffset, usual); err != nil {
+		return nil, false, err
+	}
+	chosen = chosen || chosenUI || chosenHTTP
+	s = &Server{Address: address(o.Port), HTTPURL: "http://" + address(o.HTTPPort), Namespace: o.Namespace, options: o}
 	if o.UI {
 		s.UIURL = "http://" + address(o.UIPort)
 	}
 	if err := s.Restart(ctx); err != nil {
-		return nil, chosen || chosenUI, err
+		return nil, chosen, err
 	}
-	return s, chosen || chosenUI, nil
+	return s, chosen, nil
 }
 
 // Restart starts an ended server again on its ports and its database, stopping it first if it runs. With a database in
@@ -134,7 +140,7 @@ func (s *Server) Kill() { s.process.Kill() }
 func (o Options) args() []string {
 	args := []string{
 		"server", "start-dev", "--ip", host, "--port", strconv.Itoa(o.Port),
-		"--namespace", o.Namespace,
+		"--http-port", strconv.Itoa(o.HTTPPort), "--namespace", o.Namespace,
 	}
 	if o.UI {
 		args = append(args, "--ui-port", strconv.Itoa(o.UIPort))

@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	host          = "127.0.0.1"
-	usualPort     = 7233
-	usualUIOffset = 1000 // the UI's usual distance from the frontend's port
+	host      = "127.0.0.1"
+	usualPort = 7233
+	// The usual distances of the UI's and the HTTP API's port from the frontend's.
+	usualUIOffset   = 1000
+	usualHTTPOffset = 10
 )
 
 func address(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

@@ -50,6 +50,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("Temporal  %s  namespace %s\n", s.Address, s.Namespace)
+	fmt.Printf("HTTP API  %s\n", s.HTTPURL)
 	if s.UIURL != "" {
 		fmt.Printf("Web UI    %s\n", s.UIURL)
 	}

@@ -1,0 +1,50 @@
+package docs
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var shared *theatre
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	th, err := openTheatre(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = th.close() }()
+	shared = th
+	return m.Run()
+}
+
+// pages are the README and all of docs/.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	return append([]string{"../../README.md"}, found...)
+}
+
+// Every command is run as it is written, in the order of its page, or the page says why it is not.
+func TestTheCommandsOfTheDocs(t *testing.T) {
+	t.Parallel()
+	for _, page := range pages(t) {
+		blocks, err := read(page)
+		require.NoError(t, err)
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			t.Parallel()
+			for _, b := range blocks {
+				require.True(t, b.marked || !b.shell(), "%s: say how to run it, as package docs describes, or why not", b)
+			}
+			begin(t, shared).run(blocks)
+		})
+	}
+}

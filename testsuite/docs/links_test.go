@@ -1,0 +1,64 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	linkForm    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	headingForm = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	notInAnchor = regexp.MustCompile("[^a-z0-9 _-]")
+)
+
+// Every link to a file of ours leads somewhere, and so does its anchor.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, link := range linkForm.FindAllStringSubmatch(string(text), -1) {
+			target, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			file := page
+			if target != "" {
+				file = filepath.Join(filepath.Dir(page), target)
+			}
+			if _, err := os.Stat(file); !assert.NoError(t, err, page) || anchor == "" {
+				continue
+			}
+			there, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Contains(t, anchors(string(there)), anchor, "%s: %s", page, link[1])
+		}
+	}
+}
+
+// Every page is found from the index.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	index, err := os.ReadFile("../../docs/README.md")
+	require.NoError(t, err)
+	for _, page := range pages(t) {
+		if name := filepath.Base(page); name != "README.md" {
+			assert.Contains(t, string(index), "]("+name+")", "docs/README.md does not lead to %s", name)
+		}
+	}
+}
+
+// anchors are those that a page's headings get.
+func anchors(text string) []string {
+	var out []string
+	for _, h := range headingForm.FindAllStringSubmatch(text, -1) {
+		out = append(out, strings.ReplaceAll(notInAnchor.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+package docs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/atlas-cmk/atlas-cmk/testsuite/devserver"
+)
+
+// theatre is what all pages share: a Temporal server, and the programs.
+type theatre struct {
+	root, dir string
+	server    *devserver.Server
+	// path finds the programs: temporal, and bin/ with ours.
+	path string
+}
+
+func openTheatre(ctx context.Context) (*theatre, error) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "atlas-cmk-docs")
+	if err != nil {
+		return nil, err
+	}
+	th := &theatre{root: root, dir: dir}
+	bin := filepath.Join(dir, "bin") + string(filepath.Separator)
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin, "./worker", "./starter")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("go build: %w\n%s", err, out), os.RemoveAll(dir))
+	}
+	temporal, err := devserver.Find(ctx)
+	if err == nil {
+		th.path = filepath.Join(dir, "path")
+		err = errors.Join(os.Mkdir(th.path, 0o700), os.Symlink(temporal, filepath.Join(th.path, "temporal")))
+	}
+	if err == nil {
+		th.server, err = devserver.Start(ctx, devserver.Options{Bin: temporal, Fast: true, LogFile: filepath.Join(dir, "server.log")})
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return th, nil
+}
+
+func (th *theatre) close() error { return errors.Join(th.server.Stop(), os.RemoveAll(th.dir)) }
+
+// clone is a directory that looks like a fresh clone of the repository with the programs built, for commands to run in.
+func (th *theatre) clone(dir string) error {
+	entries, err := os.ReadDir(th.root)
+	if err != nil {
+		return err
+	}
+	errs := []error{os.Symlink(filepath.Join(th.dir, "bin"), filepath.Join(dir, "bin"))}
+	for _, e := range entries {
+		if e.Name() != "bin" && e.Name() != ".git" {
+			errs = append(errs, os.Symlink(filepath.Join(th.root, e.Name()), filepath.Join(dir, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
