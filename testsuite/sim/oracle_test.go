@@ -212,27 +212,29 @@ func TestRule4NothingTwiceNothingLeftOver(t *testing.T) {
 	})
 }
 
+// worldOfOthers has a pending role, and a role with a policy, that are not a client's.
+func worldOfOthers(t *testing.T) *sim.Running {
+	t.Helper()
+	config := sim.DefaultConfig()
+	config.Atlas.Projects[0].Roles = []atlassim.AccessRole{{ID: absent}}
+	account := &config.AWS.Accounts[0]
+	account.Roles = append(account.Roles, awssim.Role{
+		Name:   "shared",
+		Trust:  `{"Version":"2012-10-17","Statement":[{"Sid":"theirs","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::536727724300:root"},"Action":"sts:AssumeRole"}]}`,
+		Inline: map[string]string{"theirs": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}`},
+	})
+	r, _ := start(t, sim.Options{World: &config})
+	return r
+}
+
 func TestRule5NothingOfOthersIsTouched(t *testing.T) {
-	world := func(t *testing.T) *sim.Running {
-		t.Helper()
-		config := sim.DefaultConfig()
-		config.Atlas.Projects[0].Roles = []atlassim.AccessRole{{ID: absent}}
-		account := &config.AWS.Accounts[0]
-		account.Roles = append(account.Roles, awssim.Role{
-			Name:   "shared",
-			Trust:  `{"Version":"2012-10-17","Statement":[{"Sid":"theirs","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::536727724300:root"},"Action":"sts:AssumeRole"}]}`,
-			Inline: map[string]string{"theirs": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}`},
-		})
-		r, _ := start(t, sim.Options{World: &config})
-		return r
-	}
 	trust := func(statements string) url.Values {
 		return url.Values{"RoleName": {"shared"}, "PolicyDocument": {`{"Version":"2012-10-17","Statement":[` + statements + `]}`}}
 	}
 	const theirs = `{"Sid":"theirs","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::536727724300:root"},"Action":"sts:AssumeRole"}`
 	const ours = `{"Sid":"ours","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::536727724300:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"x1"}}}`
 	t.Run("their statement is dropped", func(t *testing.T) {
-		r := world(t)
+		r := worldOfOthers(t)
 		iamCall(t, r, "UpdateAssumeRolePolicy", trust(ours+","+theirs))
 		require.Empty(t, r.Violations(), "one's own may be added")
 		iamCall(t, r, "UpdateAssumeRolePolicy", trust(theirs))
@@ -241,12 +243,12 @@ func TestRule5NothingOfOthersIsTouched(t *testing.T) {
 		require.Equal(t, []int{atlassim.RuleOthers}, broken(t, r))
 	})
 	t.Run("their inline policy is removed", func(t *testing.T) {
-		r := world(t)
+		r := worldOfOthers(t)
 		iamCall(t, r, "DeleteRolePolicy", url.Values{"RoleName": {"shared"}, "PolicyName": {"theirs"}})
 		require.Equal(t, []int{atlassim.RuleOthers}, broken(t, r))
 	})
 	t.Run("their pending role is used", func(t *testing.T) {
-		r := world(t)
+		r := worldOfOthers(t)
 		s := newScript(t, r)
 		a := s.do("PATCH", in("/cloudProviderAccess/"+absent), `{"providerName":"AWS","iamAssumedRoleArn":"arn:aws:iam::111122223333:role/shared"}`)
 		require.Equal(t, 200, a.status, "%s", a.body)

@@ -142,10 +142,6 @@ func (a *Atlas) judgeDocument(name, text string, there bool) {
 		a.violate(RuleOthers, nil, "the "+name+", which is not a client's, was removed")
 		return
 	}
-	if strings.HasPrefix(name, "managed policy ") {
-		a.violate(RuleOthers, nil, "the "+name+" was edited")
-		return
-	}
 	kept := parts(text)
 	for _, part := range foreign {
 		if !slices.Contains(kept, part) {
