@@ -139,10 +139,14 @@ func (a *Atlas) RemoveAccessRole(ctx context.Context, in RemoveAccessRoleInput) 
 		if !ours || len(r.UsedBy) > 0 {
 			continue
 		}
-		response, err := a.api.CloudProviderAccessApi.DeauthorizeProviderAccessRole(ctx, in.ProjectID, providerAWS, r.ID).Execute()
-		if err != nil {
-			return atlasError(err, response, "deauthorize cloud provider access role %s", r.ID)
+		if err := a.deauthorize(ctx, in.ProjectID, r.ID); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (a *Atlas) deauthorize(ctx context.Context, projectID, roleID string) error {
+	response, err := a.api.CloudProviderAccessApi.DeauthorizeProviderAccessRole(ctx, projectID, providerAWS, roleID).Execute()
+	return atlasError(err, response, "deauthorize cloud provider access role %s", roleID)
 }

@@ -245,7 +245,7 @@ func (a *IAM) createRole(ctx context.Context, in EnsureIAMRoleInput, ours statem
 	if err := trust.put(ours); err != nil {
 		return "", err
 	}
-	text, description := trust.String(), "Lets MongoDB Atlas use a customer-managed key. Made by atlas-cmk for project "+in.ProjectID+"."
+	text, description := trust.String(), "Lets MongoDB Atlas use a customer-managed key. "+madeBy+" for project "+in.ProjectID+"."
 	request := &iam.CreateRoleInput{RoleName: &in.Name, AssumeRolePolicyDocument: &text, Description: &description}
 	if in.Boundary != "" {
 		request.PermissionsBoundary = &in.Boundary

@@ -74,15 +74,14 @@ func (a *IAM) ReadAccessKey(ctx context.Context, in AccessKeyInput) (*AccessKey,
 
 // WithdrawAccessKeyInput asks for an access key to be taken out of use.
 type WithdrawAccessKeyInput struct {
-	// Leases are those of all projects that have used it.
-	Leases      []Lease `json:"leases"`
-	AccessKeyID string  `json:"accessKeyId"`
+	Justification
+	AccessKeyID string `json:"accessKeyId"`
 	// UnusedSince is from when on it must not have been used.
 	UnusedSince time.Time `json:"unusedSince"`
 }
 
-// DeactivateAccessKey makes an access key Inactive, unless AWS tells of a use since it was given up: that is ErrForeign.
-func (a *IAM) DeactivateAccessKey(ctx context.Context, in WithdrawAccessKeyInput) error {
+// deactivateAccessKey makes an access key Inactive, unless AWS tells of a use since it was given up: that is ErrForeign.
+func (a *IAM) deactivateAccessKey(ctx context.Context, in WithdrawAccessKeyInput) error {
 	key, err := a.unused(ctx, in)
 	if err != nil || !key.Exists || !key.Active {
 		return err
@@ -90,8 +89,8 @@ func (a *IAM) DeactivateAccessKey(ctx context.Context, in WithdrawAccessKeyInput
 	return a.setAccessKey(ctx, key, types.StatusTypeInactive)
 }
 
-// DeleteAccessKey deletes an access key that is Inactive and has not been used.
-func (a *IAM) DeleteAccessKey(ctx context.Context, in WithdrawAccessKeyInput) error {
+// deleteAccessKey deletes an access key that is Inactive and has not been used.
+func (a *IAM) deleteAccessKey(ctx context.Context, in WithdrawAccessKeyInput) error {
 	key, err := a.unused(ctx, in)
 	if err != nil || !key.Exists {
 		return err
@@ -118,13 +117,8 @@ func (a *IAM) ReactivateAccessKey(ctx context.Context, in AccessKeyInput) error 
 	return a.setAccessKey(ctx, key, types.StatusTypeActive)
 }
 
-// unused reads the access key, under the leases, and refuses one that was used.
+// unused reads the access key, and refuses one that was used.
 func (a *IAM) unused(ctx context.Context, in WithdrawAccessKeyInput) (*AccessKey, error) {
-	for _, lease := range in.Leases {
-		if err := a.leases.Check(ctx, lease); err != nil {
-			return nil, err
-		}
-	}
 	key, err := a.ReadAccessKey(ctx, AccessKeyInput{AccessKeyID: in.AccessKeyID})
 	if err != nil {
 		return nil, err

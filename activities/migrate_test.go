@@ -192,10 +192,11 @@ func TestAccessKey(t *testing.T) {
 	require.True(t, key.UsedAt.IsZero())
 
 	switched := time.Now().Add(-time.Hour)
-	withdraw := activities.WithdrawAccessKeyInput{Leases: []activities.Lease{{}}, AccessKeyID: key.ID, UnusedSince: switched}
-	require.Equal(t, cmk.ErrForeign, typeOf(a.iam.DeleteAccessKey(ctx, withdraw)), "an Active one is never deleted")
+	access := activities.NewAccess(activities.NewAtlas(nil, nil, a.leases, activities.Pace{}), a.iam)
+	withdraw := activities.WithdrawAccessKeyInput{Justification: activities.Justification{Leases: []activities.Lease{{}}}, AccessKeyID: key.ID, UnusedSince: switched}
+	require.Equal(t, cmk.ErrForeign, typeOf(access.DeleteAccessKey(ctx, withdraw)), "an Active one is never deleted")
 	for range 2 {
-		require.NoError(t, a.iam.DeactivateAccessKey(ctx, withdraw))
+		require.NoError(t, access.DeactivateAccessKey(ctx, withdraw))
 	}
 	key, err = a.iam.ReadAccessKey(ctx, in)
 	require.NoError(t, err)
@@ -208,18 +209,18 @@ func TestAccessKey(t *testing.T) {
 	a.world.Do(func() {
 		require.NoError(t, a.UseKey(awssim.Identity{AccessKeyID: key.ID, SecretAccessKey: awssim.AtlasUserSecret}, "kms:Encrypt", awssim.SingleRegionKeyARN, "us-east-1", awssim.Path{SourceIP: "1.2.3.4"}))
 	})
-	err = a.iam.DeactivateAccessKey(ctx, withdraw)
+	err = access.DeactivateAccessKey(ctx, withdraw)
 	require.Equal(t, cmk.ErrForeign, typeOf(err))
 	require.ErrorContains(t, err, "kms in us-east-1")
 	require.Equal(t, []string{"iam:UpdateAccessKey", "iam:UpdateAccessKey"}, a.writes())
 
 	withdraw.UnusedSince = time.Now().Add(time.Minute)
-	require.NoError(t, a.iam.DeactivateAccessKey(ctx, withdraw))
+	require.NoError(t, access.DeactivateAccessKey(ctx, withdraw))
 	a.leases.lost = temporal.NewNonRetryableApplicationError("", cmk.ErrLeaseLost, nil)
-	require.Equal(t, cmk.ErrLeaseLost, typeOf(a.iam.DeleteAccessKey(ctx, withdraw)))
+	require.Equal(t, cmk.ErrLeaseLost, typeOf(access.DeleteAccessKey(ctx, withdraw)))
 	a.leases.lost = nil
 	for range 2 {
-		require.NoError(t, a.iam.DeleteAccessKey(ctx, withdraw))
+		require.NoError(t, access.DeleteAccessKey(ctx, withdraw))
 	}
 	key, err = a.iam.ReadAccessKey(ctx, in)
 	require.NoError(t, err)

@@ -131,7 +131,9 @@ func same(a, b string) bool {
 }
 
 // Sid is the name of our statement for a project, in any policy document.
-func Sid(projectID string) string { return "AtlasCmk" + projectID }
+func Sid(projectID string) string { return sidPrefix + projectID }
+
+const sidPrefix = "AtlasCmk"
 
 // trustStatement lets Atlas assume the role, when it names the project's external id.
 func trustStatement(projectID, atlasARN, externalID string) statement {

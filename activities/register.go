@@ -6,6 +6,7 @@ import "go.temporal.io/sdk/worker"
 func Register(r worker.ActivityRegistry, atlas *Atlas, iam *IAM, kms *KMS, temporal *Temporal) {
 	r.RegisterActivity(atlas)
 	r.RegisterActivity(iam)
+	r.RegisterActivity(NewAccess(atlas, iam))
 	r.RegisterActivity(kms)
 	r.RegisterActivity(temporal)
 }

@@ -82,6 +82,15 @@ type DisableRequest struct {
 	// ResumePaused resumes paused clusters that are on the key, since a paused cluster cannot be changed. They stay
 	// running. Without it, such a cluster is a finding that ends the change before it begins.
 	ResumePaused bool `json:"resumePaused,omitempty"`
+	// Retire is about what the project used its key through: the role, or where it used one, the access key.
+	Retire RetireAfter `json:"retire,omitzero"`
+}
+
+// RetireAfter says what becomes of what a project used its key through, once it is off the key.
+type RetireAfter struct {
+	// Start has it retired, by a RetireAccess of its own. Without it, it stays as it is.
+	Start bool `json:"start,omitempty"`
+	RetireOptions
 }
 
 // NetworkingRequest is the input of DisablePrivateNetworking.
@@ -151,6 +160,8 @@ func DecodeDisable(data []byte) (DisableRequest, error) {
 		r.Order = OrderPage
 	}
 	p := r.problems()
+	r.Retire.complete()
+	r.Retire.validate(&p, "retire.")
 	if r.Order != OrderPage && r.Order != OrderKeepPrivatePath {
 		p.add("order", string(r.Order), `give "page" or "keepPrivatePath"`)
 	}

@@ -85,6 +85,9 @@ const (
 	FindingAccessKeyInUse       FindingCode = "ACCESS_KEY_IN_USE"
 	FindingAccessKeyShared      FindingCode = "ACCESS_KEY_MAY_BE_SHARED"
 	FindingProjectOnCredentials FindingCode = "PROJECT_ON_CREDENTIALS"
+	FindingRoleInUse            FindingCode = "ROLE_IN_USE"
+	FindingRoleNeeded           FindingCode = "ROLE_NEEDED"
+	FindingRoleShared           FindingCode = "ROLE_SHARED"
 )
 
 // Step is one thing that a plan will do, or finds done.

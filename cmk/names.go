@@ -20,7 +20,7 @@ const (
 	RemovePrivateEndpoints = "RemovePrivateEndpoints"
 	// MigrateUserToRole moves a project from an IAM user's access key to an IAM role. The key stays the same.
 	MigrateUserToRole = "MigrateUserToRole"
-	// RetireAccess withdraws an access key that no project uses any more, once no snapshot needs it.
+	// RetireAccess withdraws an access key, a role or a grant that no project uses any more, once no snapshot needs it.
 	RetireAccess = "RetireAccess"
 	// LeaseWorkflow is the lease that every change of a project holds while it may write. It is started by changes
 	// alone, never by hand.

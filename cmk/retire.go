@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,16 +24,23 @@ const (
 	AwaitingDeletionApproval Awaiting = "deletion-approval"
 )
 
-// RetireRequest is the input of RetireAccess. This version retires access keys of IAM users; roles and grants stay.
+// RetireRequest is the input of RetireAccess. It retires an access key of an IAM user; or what projects may do through an
+// IAM role; or, with KeyARNs, no more than the use of some keys through that role, which is a grant.
 type RetireRequest struct {
 	// AccessKeyID is the id of the access key.
-	AccessKeyID string `json:"accessKeyId"`
-	// ProjectIDs are all Atlas projects that have used the access key. None of them may use it any more.
+	AccessKeyID string `json:"accessKeyId,omitempty"`
+	// RoleARN is the IAM role, in place of an access key. Only the statement and the inline policy that this software keeps
+	// in it for the projects are withdrawn, and Atlas's authorization of it in them.
+	RoleARN string `json:"roleArn,omitempty"`
+	// KeyARNs are keys that the projects have ceased to use while they go on using the role. Given, nothing else is withdrawn.
+	KeyARNs []string `json:"keyArns,omitempty"`
+	// ProjectIDs are all Atlas projects that have used the access key, or those whose access through the role is meant.
+	// None of them may use it any more.
 	ProjectIDs []string `json:"projectIds"`
-	// SwitchedAt is when the last of them ceased to use it. Snapshots from before need the access key to be restored, and
-	// a use after it is another's.
+	// SwitchedAt is when the last of them ceased to use it. Snapshots from before need it to be restored, and a use of an
+	// access key after it is another's.
 	SwitchedAt time.Time `json:"switchedAt"`
-	// Approval says who must approve the deletion, and the loss of snapshots.
+	// Approval says who must approve the withdrawal, and the loss of snapshots.
 	Approval PlanPolicy `json:"approval,omitzero"`
 	// Requester is who asked; it can never approve.
 	Requester string `json:"requester,omitempty"`
@@ -41,17 +49,17 @@ type RetireRequest struct {
 	Progress *RetireProgress `json:"progress,omitempty"`
 }
 
-// RetireOptions say how an access key is retired.
+// RetireOptions say how access is retired.
 type RetireOptions struct {
-	// AcceptSnapshotLoss lets the access key be retired before the snapshots that need it have expired, once people have
-	// approved the list of them. They cannot be restored from then on.
+	// AcceptSnapshotLoss lets access be retired before the snapshots that need it have expired, once people have approved
+	// the list of them. They cannot be restored from then on.
 	AcceptSnapshotLoss bool `json:"acceptSnapshotLoss,omitempty"`
 	// Disuse is for how long the access key must not have been used, 24h by default: AWS tells of a use hours late.
 	Disuse Duration `json:"disuse,omitempty"`
 	// SettleInactive is how long the access key stays Inactive, with the projects watched, before its deletion is asked
-	// for; 24h by default.
+	// for; of a role, how long it has lost its use of the keys before the rest is withdrawn. 24h by default.
 	SettleInactive Duration `json:"settleInactive,omitempty"`
-	// ApprovalDeadline bounds the wait for the approval of the deletion; 720h by default.
+	// ApprovalDeadline bounds the wait for the approval of the withdrawal; 720h by default.
 	ApprovalDeadline Duration `json:"approvalDeadline,omitempty"`
 }
 
@@ -66,10 +74,40 @@ type RetireProgress struct {
 	Writes       []Write `json:"writes,omitempty"`
 }
 
-// RetireID is the workflow id under which an access key is retired.
-func RetireID(accessKeyID string) string { return "cmk-retire-" + accessKeyID }
+const retireIDPrefix = "cmk-retire-"
 
-var accessKeyIDForm = regexp.MustCompile(`^[A-Z0-9]{16,128}$`)
+// RetireID is the workflow id under which an access key is retired.
+func RetireID(accessKeyID string) string { return retireIDPrefix + accessKeyID }
+
+// ID is the recommended workflow id of the retirement. Projects that share an access key share its retirement, since it is
+// retired once; those that share a role do not, since each has a statement of its own in it.
+func (r RetireRequest) ID() string {
+	switch {
+	case r.RoleARN == "":
+		return RetireID(r.AccessKeyID)
+	case len(r.ProjectIDs) == 0:
+		return retireIDPrefix + r.RoleARN
+	case len(r.KeyARNs) == 0:
+		return retireIDPrefix + r.ProjectIDs[0] + "-" + r.RoleARN
+	}
+	return retireIDPrefix + r.ProjectIDs[0] + "-" + r.RoleARN + "-" + r.KeyARNs[0]
+}
+
+// What names what is retired.
+func (r RetireRequest) What() string {
+	switch {
+	case r.RoleARN == "":
+		return "access key " + r.AccessKeyID
+	case len(r.KeyARNs) == 0:
+		return "access through IAM role " + r.RoleARN
+	}
+	return "the use of " + strings.Join(r.KeyARNs, ", ") + " through IAM role " + r.RoleARN
+}
+
+var (
+	accessKeyIDForm = regexp.MustCompile(`^[A-Z0-9]{16,128}$`)
+	roleARNForm     = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^\s]+$`)
+)
 
 const maxRetireProjects = 100
 
@@ -83,6 +121,7 @@ func DecodeRetire(data []byte) (RetireRequest, error) {
 		return RetireRequest{}, err
 	}
 	slices.Sort(r.ProjectIDs)
+	slices.Sort(r.KeyARNs)
 	r.Approval.complete()
 	r.complete()
 	if err := r.validate(); err != nil {
@@ -99,24 +138,45 @@ func (o *RetireOptions) complete() {
 
 func (r *RetireRequest) validate() error {
 	var p problems
-	if r.AccessKeyID == "" {
-		p.add("accessKeyId", "", "is missing: name the access key to retire (roles and grants are not retired by this version)")
-	} else {
-		validateAccessKeyID(&p, "accessKeyId", r.AccessKeyID)
-	}
+	r.validateSubject(&p)
 	if len(r.ProjectIDs) == 0 {
-		p.add("projectIds", "", "is missing: name every Atlas project that has used the access key")
+		p.add("projectIds", "", "is missing: name every Atlas project that has used it")
 	}
 	if len(r.ProjectIDs) > maxRetireProjects {
 		p.add("projectIds", strconv.Itoa(len(r.ProjectIDs)), "name at most %d projects", maxRetireProjects)
 	}
 	validateProjectIDs(&p, "projectIds", r.ProjectIDs)
 	if r.SwitchedAt.IsZero() {
-		p.add("switchedAt", "", "is missing: say when the last project ceased to use the access key, such as 2026-01-31T12:00:00Z")
+		p.add("switchedAt", "", "is missing: say when the last project ceased to use it, such as 2026-01-31T12:00:00Z")
 	}
 	r.Approval.validate(&p)
 	r.RetireOptions.validate(&p, "")
 	return p.err()
+}
+
+// validateSubject checks what is to be retired: one thing.
+func (r *RetireRequest) validateSubject(p *problems) {
+	switch {
+	case r.AccessKeyID == "" && r.RoleARN == "":
+		p.add("accessKeyId", "", "is missing: name the access key to retire, or in its place a role (roleArn)")
+	case r.AccessKeyID != "" && r.RoleARN != "":
+		p.add("roleArn", r.RoleARN, "leave it out, or accessKeyId: one retirement is of the one or of the other")
+	case r.AccessKeyID != "":
+		validateAccessKeyID(p, "accessKeyId", r.AccessKeyID)
+	case !roleARNForm.MatchString(r.RoleARN):
+		p.add("roleArn", r.RoleARN, "is not the ARN of an IAM role: give one such as arn:aws:iam::111122223333:role/atlas-cmk")
+	}
+	if len(r.KeyARNs) > 0 && r.RoleARN == "" {
+		p.add("keyArns", r.KeyARNs[0], "name the role that these keys are to be taken from (roleArn)")
+	}
+	for _, arn := range r.KeyARNs {
+		if key, err := ParseKey(arn); err != nil || key.Account == "" || key.Alias {
+			p.add("keyArns", arn, "is not the ARN of a KMS key: give one such as arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab")
+		}
+	}
+	if dup := duplicate(r.KeyARNs); dup != "" {
+		p.add("keyArns", dup, "is named twice")
+	}
 }
 
 func (o RetireOptions) validate(p *problems, prefix string) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -69,10 +71,11 @@ func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 
 // disableFields mirror cmk.DisableRequest.
 func disableFields() []field {
-	return append(exitFields(restores),
-		field{"order", "order", text, "page (default): networking first; or keepPrivatePath: clusters first, over the endpoints"},
-		field{"resume-paused", "resumePaused", truth, "resume paused clusters, to take them off the key; they stay running"},
-	)
+	return slices.Concat(exitFields(restores), []field{
+		{"order", "order", text, "page (default): networking first; or keepPrivatePath: clusters first, over the endpoints"},
+		{"resume-paused", "resumePaused", truth, "resume paused clusters, to take them off the key; they stay running"},
+		{"retire-start", "retire.start", truth, "then have the role, or the access key, retired once no snapshot needs it: see retire"},
+	}, retireOptionFields("retire-", "retire."))
 }
 
 // networkingFields mirror cmk.NetworkingRequest.

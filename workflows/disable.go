@@ -188,7 +188,39 @@ func (d *disable) verify(ctx workflow.Context) error {
 	if err := d.verifyExit(ctx, activities.VerifyExitInput{Off: true}); err != nil {
 		return err
 	}
-	return d.seeWhatToKeep(ctx)
+	if err := d.seeWhatToKeep(ctx); err != nil {
+		return err
+	}
+	return d.retire(ctx)
+}
+
+// retire starts the retirement of what the project used its key through, if that was asked for. It waits until no snapshot
+// needs it, and asks before it takes anything away.
+func (d *disable) retire(ctx workflow.Context) error {
+	request, ok := retirementAfter(d.request, d.seen)
+	if !ok {
+		return nil
+	}
+	request.SwitchedAt = workflow.Now(ctx).UTC()
+	if err := startRetirement(ctx, request); err != nil {
+		return err
+	}
+	d.keep = append(d.keep, fmt.Sprintf("workflow %s, which retires %s", request.ID(), request.What()))
+	return nil
+}
+
+// retirementAfter is the retirement that a request asks for, if there is something to retire.
+func retirementAfter(r cmk.DisableRequest, s survey) (cmk.RetireRequest, bool) {
+	if !r.Retire.Start {
+		return cmk.RetireRequest{}, false
+	}
+	request := cmk.RetireRequest{ProjectIDs: []string{r.ProjectID}, Approval: r.Approval, Requester: r.Requester, RetireOptions: r.Retire.RetireOptions}
+	if role := s.role(); role != nil {
+		request.RoleARN = role.ARN
+	} else if id := s.Project.Encryption.AccessKeyID; cmk.IsAccessKeyID(id) {
+		request.AccessKeyID = id
+	}
+	return request, request.RoleARN != "" || request.AccessKeyID != ""
 }
 
 // seeWhatToKeep lists what snapshots need, and until when.

@@ -165,5 +165,11 @@ func planDisable(r cmk.DisableRequest, s survey) cmk.Plan {
 		steps = append(leaveSteps(s), steps...)
 	}
 	steps = append(steps, cmk.Step{Action: "disable encryption at rest", Object: s.Project.ID, Exists: off, Irreversible: "Atlas forgets the key's configuration; the key, the role and its policies stay"})
+	if request, ok := retirementAfter(r, s); ok {
+		steps = append(steps, cmk.Step{
+			Action: "start the retirement of " + request.What(), Object: request.ID(),
+			Irreversible: "nothing yet: its withdrawal, once no snapshot needs it, is asked for by an approval of its own",
+		})
+	}
 	return cmk.Plan{Hash: hash(steps), Steps: steps}
 }

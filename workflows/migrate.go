@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/atlas-cmk/atlas-cmk/activities"
@@ -265,32 +263,9 @@ func (m *migrate) retire(ctx workflow.Context) error {
 		AccessKeyID: id, ProjectIDs: slices.Compact(projects), SwitchedAt: m.switchedAt, Approval: m.request.Approval,
 		Requester: m.request.Requester, RetireOptions: m.request.Retire.RetireOptions,
 	}
-	if err := m.startOrJoin(ctx, request); err != nil {
+	if err := startRetirement(ctx, request); err != nil {
 		return err
 	}
-	m.keep = append(m.keep, fmt.Sprintf("workflow %s, which retires the access key", cmk.RetireID(id)))
+	m.keep = append(m.keep, fmt.Sprintf("workflow %s, which retires the access key", request.ID()))
 	return nil
-}
-
-// startOrJoin starts a retirement, or tells the one that runs of the projects. One that ends in between is started anew.
-func (m *migrate) startOrJoin(ctx workflow.Context, request cmk.RetireRequest) error {
-	id := cmk.RetireID(request.AccessKeyID)
-	options := workflow.ChildWorkflowOptions{
-		WorkflowID:        id,
-		ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:     "Retire access key " + request.AccessKeyID,
-	}
-	const tries = 3
-	var err error
-	for range tries {
-		err = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), cmk.RetireAccess, request).GetChildWorkflowExecution().Get(ctx, nil)
-		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			return err
-		}
-		err = workflow.SignalExternalWorkflow(ctx, id, "", signalJoin, joining{ProjectIDs: request.ProjectIDs, SwitchedAt: request.SwitchedAt}).Get(ctx, nil)
-		if err == nil {
-			return nil
-		}
-	}
-	return err
 }

@@ -12,9 +12,10 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// RetireAccess withdraws an access key that no project uses any more: it waits until no snapshot needs it and its disuse
-// is proven, makes it Inactive, watches the projects, and by an approval of its own deletes it. That may take months. It
-// holds no lease while it waits, and makes nothing Active again unless a person says so.
+// RetireAccess withdraws access that no project uses any more. For an access key it waits until no snapshot needs it and
+// its disuse is proven, makes it Inactive, watches the projects, and by an approval of its own deletes it. What projects may
+// do through an IAM role is withdrawn in retire_role.go. That may take months. It holds no lease while it waits, and gives
+// nothing back unless a person says so.
 func RetireAccess(ctx workflow.Context, input json.RawMessage) (*cmk.Report, error) {
 	request, err := cmk.DecodeRetire(input)
 	if err != nil {
@@ -35,6 +36,9 @@ func RetireAccess(ctx workflow.Context, input json.RawMessage) (*cmk.Report, err
 	if err := r.listen(ctx); err != nil {
 		return nil, err
 	}
+	if request.RoleARN != "" {
+		return r.end(ctx, r.withdrawRole(ctx))
+	}
 	r.listenForProjects(ctx)
 	return r.end(ctx, r.steps(ctx))
 }
@@ -46,6 +50,8 @@ type retirement struct {
 	progress cmk.RetireProgress
 	// key is the access key as it was last read.
 	key activities.AccessKey
+	// role is what projects may do through the role, as it was last read.
+	role activities.RoleAccess
 	// started is true once the first look has found all in order: until then what is wrong ends the run, later a person is
 	// asked. lossRejected is true once people have chosen to wait for the snapshots.
 	started, lossRejected bool
@@ -203,7 +209,7 @@ func (r *retirement) deactivate(ctx workflow.Context) error {
 	var used error
 	err := r.persist(ctx, "make the access key Inactive", func(ctx workflow.Context) error {
 		err := r.underLeases(ctx, func(leases []activities.Lease) error {
-			return workflow.ExecuteActivity(writing(ctx, "make access key "+r.key.ID+" Inactive"), iam.DeactivateAccessKey, r.withdrawal(leases)).Get(ctx, nil)
+			return workflow.ExecuteActivity(writing(ctx, "make access key "+r.key.ID+" Inactive"), withdrawing.DeactivateAccessKey, r.withdrawal(leases)).Get(ctx, nil)
 		})
 		if errorType(err) == cmk.ErrForeign {
 			used = err
@@ -230,7 +236,12 @@ func firstOf(errs ...error) error {
 
 // withdrawal is what taking the access key out of use must respect.
 func (r *retirement) withdrawal(leases []activities.Lease) activities.WithdrawAccessKeyInput {
-	return activities.WithdrawAccessKeyInput{Leases: leases, AccessKeyID: r.key.ID, UnusedSince: r.unusedSince()}
+	return activities.WithdrawAccessKeyInput{Justification: r.justification(leases), AccessKeyID: r.key.ID, UnusedSince: r.unusedSince()}
+}
+
+// justification is what must hold when anything is withdrawn.
+func (r *retirement) justification(leases []activities.Lease) activities.Justification {
+	return activities.Justification{Leases: leases, ProjectIDs: r.request.ProjectIDs, Before: r.request.SwitchedAt, LossAccepted: r.progress.LossAccepted}
 }
 
 // unusedSince is from when on a use of the access key is another's.
@@ -245,11 +256,11 @@ func (r *retirement) unusedSince() time.Time {
 func (r *retirement) settle(ctx workflow.Context) error {
 	until := workflow.Now(ctx).Add(time.Duration(r.request.SettleInactive))
 	done := r.await(ctx, cmk.Wait{
-		For: cmk.AwaitingSettling, What: "access key " + r.key.ID + " stays Inactive while the projects are watched", Until: until,
+		For: cmk.AwaitingSettling, What: r.request.What() + " stays out of use while the projects are watched", Until: until,
 		Signal: cmk.SignalRestore, Example: example(map[string]string{"by": yourName}),
 	})
 	defer done()
-	return r.persist(ctx, "watch the projects while the access key is Inactive", func(ctx workflow.Context) error {
+	return r.persist(ctx, "watch the projects", func(ctx workflow.Context) error {
 		watching, stop := workflow.WithCancel(ctx)
 		defer stop()
 		var watched error
@@ -285,20 +296,24 @@ func (r *retirement) watch(ctx workflow.Context) error {
 // approveDeletion waits for the approval of the deletion.
 func (r *retirement) approveDeletion(ctx workflow.Context) error {
 	r.enter(ctx, cmk.PhaseDeletion)
-	steps := []cmk.Step{{Action: "delete the access key", Object: r.key.ID, Irreversible: "a deleted access key cannot be made again"}}
+	return r.approve(ctx, "deletion of access key "+r.key.ID+", which stays Inactive,",
+		[]cmk.Step{{Action: "delete the access key", Object: r.key.ID, Irreversible: "a deleted access key cannot be made again"}})
+}
+
+// approve waits for the approval of what is about to be withdrawn.
+func (r *retirement) approve(ctx workflow.Context, what string, steps []cmk.Step) error {
 	gate := &gate{hash: hash(steps)}
 	r.approvals.plan = gate
 	r.status.Plan = &cmk.Plan{Hash: gate.hash, Steps: steps}
 	deadline := workflow.Now(ctx).Add(time.Duration(r.request.ApprovalDeadline))
 	done := r.await(ctx, cmk.Wait{
-		For: cmk.AwaitingDeletionApproval, What: "approval to delete access key " + r.key.ID, Until: deadline,
+		For: cmk.AwaitingDeletionApproval, What: "approval of the " + what, Until: deadline,
 		Signal: cmk.SignalApprove, Example: example(map[string]string{"by": yourName, "plan": gate.hash}),
 	})
 	defer done()
-	what := "approval of the deletion of access key " + r.key.ID + ", which stays Inactive,"
-	err := until(ctx, deadline, what, func() bool { return gate.decided(r.approvals.policy.Approvers) || r.turned() })
+	err := until(ctx, deadline, "approval of the "+what, func() bool { return gate.decided(r.approvals.policy.Approvers) || r.turned() })
 	if err == nil && gate.rejected {
-		return failure(cmk.ErrRejected, "the deletion of access key %s was rejected by %s; it stays Inactive", r.key.ID, gate.votes[len(gate.votes)-1].By)
+		return failure(cmk.ErrRejected, "the %s was rejected by %s", what, gate.votes[len(gate.votes)-1].By)
 	}
 	return err
 }
@@ -309,7 +324,7 @@ func (r *retirement) delete(ctx workflow.Context) error {
 			if r.turned() {
 				return nil
 			}
-			err := workflow.ExecuteActivity(writing(ctx, "delete access key "+r.key.ID), iam.DeleteAccessKey, r.withdrawal(leases)).Get(ctx, nil)
+			err := workflow.ExecuteActivity(writing(ctx, "delete access key "+r.key.ID), withdrawing.DeleteAccessKey, r.withdrawal(leases)).Get(ctx, nil)
 			if err == nil {
 				r.turn = nil // there is nothing to be restored any more
 			}

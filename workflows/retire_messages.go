@@ -5,11 +5,39 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/atlas-cmk/atlas-cmk/activities"
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
+
+// startRetirement starts a retirement as a workflow of its own, which outlives this one. One of an access key that runs
+// already, because another project has used it, is told of the projects; one that ends in between is started anew.
+func startRetirement(ctx workflow.Context, request cmk.RetireRequest) error {
+	options := workflow.ChildWorkflowOptions{
+		WorkflowID:        request.ID(),
+		ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary:     "Retire " + request.What(),
+	}
+	const tries = 3
+	var err error
+	for range tries {
+		err = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), cmk.RetireAccess, request).GetChildWorkflowExecution().Get(ctx, nil)
+		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+			return err
+		}
+		if request.RoleARN != "" {
+			return nil // it is this project's own, and has begun before
+		}
+		err = workflow.SignalExternalWorkflow(ctx, request.ID(), "", signalJoin, joining{ProjectIDs: request.ProjectIDs, SwitchedAt: request.SwitchedAt}).Get(ctx, nil)
+		if err == nil {
+			return nil
+		}
+	}
+	return err
+}
 
 // signalJoin tells a retirement of further projects that have used the access key; migrations send it.
 const signalJoin = "join"

@@ -22,6 +22,7 @@ func retiring(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	env.RegisterActivity(atlas)
 	env.RegisterActivity(iam)
+	env.RegisterActivity(withdrawing)
 	env.SetTestTimeout(time.Minute)
 	env.OnActivity(iam.ReadAccessKey, mock.Anything, mock.Anything).Return(&activities.AccessKey{ID: anAccessKey, Exists: true, Active: true, User: "atlas"}, nil).Maybe()
 	env.OnActivity(atlas.ReadProject, mock.Anything, mock.Anything).Return(&activities.Project{
@@ -70,7 +71,7 @@ func TestRetirementWaitsForAWSToTell(t *testing.T) {
 	env.OnActivity(atlas.ReadBackups, mock.Anything, mock.Anything).Return(&activities.Backups{}, nil)
 	env.OnActivity(atlas.ObserveIdle, mock.Anything, mock.Anything).Return(nil)
 	env.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
-	env.OnActivity(iam.DeactivateAccessKey, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WithdrawAccessKeyInput) error {
+	env.OnActivity(withdrawing.DeactivateAccessKey, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WithdrawAccessKeyInput) error {
 		deactivated = env.Now()
 		require.True(t, in.UnusedSince.Equal(start))
 		require.Len(t, in.Leases, 1)

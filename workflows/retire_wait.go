@@ -42,7 +42,7 @@ func (r *retirement) awaitSnapshots(ctx workflow.Context) error {
 			wake = needed.Until.Add(time.Second)
 		}
 		done := r.await(ctx, r.snapshotWait(needed, gate))
-		err = r.pause(ctx, wake, "snapshots that need the access key", func() bool { return gate.decided(r.approvals.policy.Approvers) })
+		err = r.pause(ctx, wake, "snapshots that need it", func() bool { return gate.decided(r.approvals.policy.Approvers) })
 		done()
 		if err != nil {
 			return err
@@ -82,9 +82,15 @@ func (r *retirement) needed(ctx workflow.Context) (activities.Backups, error) {
 func (r *retirement) showNeeded(needed activities.Backups) {
 	until := needed.Until.Format(time.RFC3339)
 	r.status.Findings = nil
-	(*findings)(&r.status.Findings).info(cmk.FindingAccessKeyNeeded, r.key.ID,
-		"%d snapshots and point-in-time windows from before the switch are restored with the access key, until %s at least: those of deleted clusters are not listed", needed.Count, until)
-	r.keep = []string{fmt.Sprintf("access key %s of IAM user %s, Active, until %s at least", r.key.ID, r.key.User, until)}
+	f := (*findings)(&r.status.Findings)
+	keep := r.request.What()
+	if r.request.RoleARN != "" {
+		f.info(cmk.FindingRoleNeeded, r.request.RoleARN, "%d snapshots and point-in-time windows from before then need %s to be restored, until %s at least: those of deleted clusters are not listed", needed.Count, keep, until)
+	} else {
+		f.info(cmk.FindingAccessKeyNeeded, r.key.ID, "%d snapshots and point-in-time windows from before the switch are restored with the access key, until %s at least: those of deleted clusters are not listed", needed.Count, until)
+		keep = fmt.Sprintf("access key %s of IAM user %s, Active", r.key.ID, r.key.User)
+	}
+	r.keep = []string{fmt.Sprintf("%s, until %s at least", keep, until)}
 }
 
 // askForLoss opens the approval of the loss of snapshots, where the request allows it. Once rejected it is not asked for
@@ -117,7 +123,7 @@ func (r *retirement) askForLoss(needed activities.Backups) *gate {
 }
 
 func (r *retirement) snapshotWait(needed activities.Backups, g *gate) cmk.Wait {
-	w := cmk.Wait{For: cmk.AwaitingSnapshots, What: fmt.Sprintf("%d snapshots that need access key %s to expire", needed.Count, r.key.ID), Until: needed.Until}
+	w := cmk.Wait{For: cmk.AwaitingSnapshots, What: fmt.Sprintf("%d snapshots to expire that need %s", needed.Count, r.request.What()), Until: needed.Until}
 	if g.hash != "" {
 		w.Signal, w.Example = cmk.SignalApprove, example(map[string]string{"by": yourName, "plan": g.hash})
 	}

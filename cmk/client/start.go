@@ -16,7 +16,7 @@ import (
 
 // StartOptions are the choices of whoever starts a change.
 type StartOptions struct {
-	// WorkflowID is cmk.WorkflowID of the project if empty, of a dry run PlanID, and of a retirement cmk.RetireID.
+	// WorkflowID is cmk.WorkflowID of the project if empty, of a dry run PlanID, and of a retirement that of its request.
 	WorkflowID string
 	// Memo is kept with the workflow, for whoever lists it: a ticket, a team. No secrets.
 	Memo map[string]any
@@ -50,7 +50,7 @@ func (c *Client) Migrate(ctx context.Context, request cmk.MigrateRequest, o Star
 func (c *Client) Retire(ctx context.Context, request cmk.RetireRequest, o StartOptions) (Run, error) {
 	return start(ctx, c, request, o, cmk.DecodeRetire, func(r cmk.RetireRequest) beginning {
 		return beginning{
-			workflow: cmk.RetireAccess, id: cmk.RetireID(r.AccessKeyID), what: "retire access key " + r.AccessKeyID,
+			workflow: cmk.RetireAccess, id: r.ID(), what: "retire " + r.What(),
 			details:   fmt.Sprintf("%d projects have used it.", len(r.ProjectIDs)),
 			requester: r.Requester,
 		}

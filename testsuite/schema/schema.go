@@ -92,6 +92,7 @@ func (s *source) request(t cmk.RequestType, example string) *jsonschema.Schema {
 	s.constrain(out)
 	s.narrow(out, "", t, example)
 	keyNeedsRegion(out)
+	oneSubject(out)
 	out.Examples = []any{json.RawMessage(example)}
 	return out
 }
@@ -133,6 +134,8 @@ const (
 	hexID           = `[0-9a-f]{24}`
 	region          = `\s*[A-Za-z]{2}([-_][Gg][Oo][Vv])?[-_][A-Za-z]+[-_][0-9]+\s*`
 	accessKey       = `^[A-Z0-9]{16,128}$`
+	roleARN         = `^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^\s]+$`
+	oneKeyARN       = `arn:(aws|aws-us-gov|aws-cn):kms:[a-z0-9-]+:[0-9]{12}:key/([0-9a-f-]{36}|mrk-[0-9a-f]{32})`
 	keyARN          = `arn:(aws|aws-us-gov|aws-cn):kms:[a-z0-9-]+:[0-9]{12}:(key/([0-9a-f-]{36}|mrk-[0-9a-f]{32})|alias/[a-zA-Z0-9/_-]+)`
 	keyPattern      = `^(` + keyARN + `|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32}|alias/[a-zA-Z0-9/_-]+)$`
 )
@@ -167,6 +170,11 @@ func (s *source) constrain(in *jsonschema.Schema) {
 			constrainRole(field)
 		case "accessKeyId":
 			field.Pattern = accessKey
+		case "roleArn":
+			field.Pattern = roleARN
+		case "keyArns":
+			field.UniqueItems = true
+			field.Items.Pattern = "^" + oneKeyARN + "$"
 		case "approvers":
 			field.Minimum, field.Maximum = "1", "5"
 		case "parallel":
@@ -197,6 +205,15 @@ func keyNeedsRegion(request *jsonschema.Schema) {
 	}
 	request.If = properties("key", &jsonschema.Schema{Not: &jsonschema.Schema{Pattern: "^arn:"}})
 	request.Then = &jsonschema.Schema{Required: []string{"keyRegion"}}
+}
+
+// oneSubject says that a retirement is of an access key or of a role, and that keys are taken from a role.
+func oneSubject(request *jsonschema.Schema) {
+	if _, ok := request.Properties.Get("roleArn"); !ok {
+		return
+	}
+	request.OneOf = []*jsonschema.Schema{{Required: []string{"accessKeyId"}}, {Required: []string{"roleArn"}}}
+	request.DependentRequired = map[string][]string{"keyArns": {"roleArn"}}
 }
 
 func properties(name string, of *jsonschema.Schema) *jsonschema.Schema {
