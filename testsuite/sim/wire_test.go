@@ -60,6 +60,9 @@ func TestEnvelopePrettyPagesAndChunks(t *testing.T) {
 	a := s.do("GET", in("?envelope=true"), "")
 	require.EqualValues(t, 200, a.json(t)["status"])
 	require.Equal(t, sim.ProjectA, a.json(t)["content"].(map[string]any)["id"])
+	refused := s.do("GET", in("/clusters/none?envelope=true"), "").json(t)
+	require.EqualValues(t, 404, refused["status"])
+	require.Equal(t, "CLUSTER_NOT_FOUND", refused["content"].(map[string]any)["errorCode"])
 	require.Contains(t, string(s.do("GET", in("?pretty=true"), "").body), "\n  \"id\"")
 
 	response, err := http.DefaultClient.Do(func() *http.Request {
