@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -176,7 +175,9 @@ type ObserveClustersInput struct {
 	// Began is when the last of them began; zero means with this wait.
 	Began time.Time `json:"began,omitzero"`
 	Until time.Time `json:"until,omitzero"`
-	// Due is after how long they are expected to end, from experience; zero means the worker's own idea.
+	// Looked is when LastSeen was seen: just after it nothing is to be expected.
+	Looked time.Time `json:"looked,omitzero"`
+	// Due is how long the run's fastest cluster has taken; zero leaves what to expect to the worker's own experience.
 	Due time.Duration `json:"due,omitempty"`
 }
 
@@ -184,8 +185,8 @@ type ObserveClustersInput struct {
 // cluster that is IDLE after it was seen UPDATING has settled. One that was not is so only when a second look, Pace.Settle
 // later, finds it IDLE still: Atlas has shown IDLE just before it began the change that was asked of it.
 func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([]ClusterState, error) {
-	if early := a.pace.Shortest - a.pace.clock().Now().Sub(in.Began); !in.Began.IsZero() && early > 0 {
-		return nil, notReady(a.dueClusters(ctx, in), "the clusters have just begun")
+	if a.seenJustNow(in.Looked) {
+		return nil, notReady(a.nextClusters(ctx, in), "the clusters were looked at just now")
 	}
 	all, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
@@ -222,18 +223,34 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 		}
 	}
 	if !slices.Equal(seen, in.LastSeen) {
+		a.learnClusters(in, seen)
 		return seen, nil
 	}
 	activity.RecordHeartbeat(ctx, idle)
 	if settling {
 		return nil, notReady(a.pace.Settle, "a cluster is IDLE, and looked at once more")
 	}
-	return nil, notReady(a.dueClusters(ctx, in), "the clusters have not changed")
+	return nil, notReady(a.nextClusters(ctx, in), "the clusters have not changed")
 }
 
-// dueClusters is the delay until the next look at clusters.
-func (a *Atlas) dueClusters(ctx context.Context, in ObserveClustersInput) time.Duration {
-	return a.due(ctx, in.Began, in.Until, cmp.Or(in.Due, a.pace.Cluster), false)
+// nextClusters is the delay until the next look at clusters.
+func (a *Atlas) nextClusters(ctx context.Context, in ObserveClustersInput) time.Duration {
+	due := a.pace.expected(clusterChanged)
+	if in.Due > 0 {
+		due = alike(in.Due)
+	}
+	return a.next(ctx, wait{since: in.Began, until: in.Until, due: due})
+}
+
+// learnClusters remembers how long a run's first cluster took. The others, which take alike, would only crowd out what other
+// projects have taught.
+func (a *Atlas) learnClusters(in ObserveClustersInput, seen []ClusterState) {
+	for i, last := range in.LastSeen {
+		if last.State == cmk.ClusterUpdating && seen[i].Settled && !in.Began.IsZero() && in.Due == 0 {
+			a.pace.Experience.learn(clusterChanged, a.pace.clock().Now().Sub(in.Began))
+			return
+		}
+	}
 }
 
 // idleSince is what earlier attempts remembered: since when each cluster has been IDLE.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
-	"go.temporal.io/sdk/activity"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
@@ -88,6 +87,8 @@ type ObserveEndpointsInput struct {
 	// Began is when the endpoints were asked for; zero means with this wait. Until is its deadline; zero means none.
 	Began time.Time `json:"began,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+	// Looked is when LastSeen was seen: just after it nothing is to be expected.
+	Looked time.Time `json:"looked,omitzero"`
 	// Idle is true while only a person can move things on.
 	Idle bool `json:"idle,omitempty"`
 }
@@ -95,32 +96,25 @@ type ObserveEndpointsInput struct {
 // ObserveEndpoints returns the endpoints of the regions once they differ from LastSeen; until then it fails with
 // NotReady, to be tried again when the next look is due.
 func (a *Atlas) ObserveEndpoints(ctx context.Context, in ObserveEndpointsInput) ([]Endpoint, error) {
-	next := a.due(ctx, in.Began, in.Until, a.pace.Endpoint, in.Idle)
-	if early := a.pace.Shortest - a.pace.clock().Now().Sub(in.Began); !in.Began.IsZero() && early > 0 {
-		return nil, notReady(next, "the private endpoints have just been asked for")
+	next := a.next(ctx, wait{since: in.Began, until: in.Until, due: a.pace.expected(endpointMade), idle: in.Idle})
+	if a.seenJustNow(in.Looked) {
+		return nil, notReady(next, "the private endpoints were looked at just now")
 	}
 	all, err := a.endpoints(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
 	}
 	seen := slices.DeleteFunc(all, func(e Endpoint) bool { return !slices.Contains(in.Regions, e.Region) })
-	if !slices.Equal(seen, in.LastSeen) {
-		return seen, nil
+	if slices.Equal(seen, in.LastSeen) {
+		return nil, notReady(next, "the private endpoints have not changed")
 	}
-	return nil, notReady(next, "the private endpoints have not changed")
-}
-
-// wait is the delay until the next look of the activity that runs under ctx.
-func (a *Atlas) wait(ctx context.Context, until time.Time) time.Duration {
-	return a.due(ctx, time.Time{}, until, 0, false)
-}
-
-// due is the delay until the next look for what began at some time, and is due some time after.
-func (a *Atlas) due(ctx context.Context, began, until time.Time, after time.Duration, idle bool) time.Duration {
-	if began.IsZero() {
-		began = activity.GetInfo(ctx).ScheduledTime
+	if made := slices.ContainsFunc(seen, func(e Endpoint) bool {
+		e.Status = cmk.EndpointInitiating
+		return slices.Contains(in.LastSeen, e) && !slices.ContainsFunc(seen, func(o Endpoint) bool { return o.Status == cmk.EndpointInitiating })
+	}); made && !in.Began.IsZero() {
+		a.pace.Experience.learn(endpointMade, a.pace.clock().Now().Sub(in.Began))
 	}
-	return a.pace.next(began, until, a.pace.clock().Now(), after, idle)
+	return seen, nil
 }
 
 // RemoveEndpointsInput asks for endpoints to be deleted.

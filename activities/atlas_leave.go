@@ -100,11 +100,15 @@ func (a *Atlas) LeavePrivateNetworking(ctx context.Context, in LeaveInput) (*Lef
 		}
 	}
 	if len(all) > 0 {
-		return nil, notReady(a.whileDeleting(ctx, in), "%d private endpoints are being deleted", len(all))
+		return nil, notReady(a.whileDeleting(ctx, true), "%d private endpoints are being deleted", len(all))
 	}
 	now, err := a.expected(ctx, in)
-	if err != nil || !now.RequirePrivateNetworking {
-		return &Left{}, err
+	if err != nil {
+		return nil, err
+	}
+	a.learnDeletion(ctx)
+	if !now.RequirePrivateNetworking {
+		return &Left{}, nil
 	}
 	enabled, required := true, false
 	_, err = a.patchEncryption(ctx, in.ProjectID, &admin.AWSKMSConfiguration{
@@ -113,15 +117,18 @@ func (a *Atlas) LeavePrivateNetworking(ctx context.Context, in LeaveInput) (*Lef
 	return &Left{}, err
 }
 
-// whileDeleting is the delay until the next look inside the window. Atlas takes a minute at least, so that looks before
-// are wasted; after that, each second of delay is one without a path.
-func (a *Atlas) whileDeleting(ctx context.Context, in LeaveInput) time.Duration {
-	const atFirst, often = 6, 3
-	elapsed := time.Since(activity.GetInfo(ctx).ScheduledTime)
-	if first := atFirst*a.pace.Shortest - elapsed; first > 0 && len(in.Endpoints) > 0 {
-		return first
+// whileDeleting is the delay until the next look at endpoints that are being deleted; urgent inside a window, of which
+// each second of delay is one more.
+func (a *Atlas) whileDeleting(ctx context.Context, urgent bool) time.Duration {
+	return a.next(ctx, wait{due: a.pace.expected(endpointDeleted), urgent: urgent})
+}
+
+// learnDeletion remembers how long the deletion took that ends with the attempt that runs under ctx; the first attempt has
+// waited for none.
+func (a *Atlas) learnDeletion(ctx context.Context) {
+	if info := activity.GetInfo(ctx); info.Attempt > 1 {
+		a.pace.Experience.learn(endpointDeleted, a.pace.clock().Now().Sub(info.ScheduledTime))
 	}
-	return a.pace.Shortest / often
 }
 
 // untouched is true while every endpoint to delete is still there: the window has not been entered.
@@ -212,6 +219,7 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 			return nil, err
 		}
 		if here = in.among(again); len(here) == 0 {
+			a.learnDeletion(ctx)
 			return &Left{}, nil
 		}
 		return nil, notReady(a.pace.Shortest, "%d private endpoints have come back", len(here))
@@ -227,7 +235,7 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 	if err := a.delete(ctx, in.ProjectID, here); err != nil {
 		return nil, err
 	}
-	return nil, notReady(a.wait(ctx, time.Time{}), "%d private endpoints are being deleted", len(here))
+	return nil, notReady(a.whileDeleting(ctx, false), "%d private endpoints are being deleted", len(here))
 }
 
 // among are the endpoints of a list that are meant, or stand where those did.

@@ -82,20 +82,3 @@ func TestSilenceIsUnreachable(t *testing.T) {
 	require.Equal(t, cmk.ErrUnreachable, app.Type())
 	require.False(t, app.NonRetryable())
 }
-
-func TestPace(t *testing.T) {
-	p := Pace{Shortest: 5 * time.Second, Longest: time.Minute, Growth: 0.05, Idle: 5 * time.Minute}
-	start := time.Unix(0, 0)
-	at := func(d time.Duration) time.Time { return start.Add(d) }
-	require.Equal(t, 5*time.Second, p.next(start, time.Time{}, at(0), 0, false))
-	require.Equal(t, 10*time.Second, p.next(start, time.Time{}, at(200*time.Second), 0, false))
-	require.Equal(t, time.Minute, p.next(start, time.Time{}, at(10*time.Hour), 0, false))
-	require.Equal(t, 5*time.Minute, p.next(start, time.Time{}, at(0), 0, true))
-	// Half-way to when it is due, and then often.
-	require.Equal(t, 40*time.Second, p.next(start, time.Time{}, at(0), 80*time.Second, false))
-	require.Equal(t, 20*time.Second, p.next(start, time.Time{}, at(40*time.Second), 80*time.Second, false))
-	require.Equal(t, 5*time.Second, p.next(start, time.Time{}, at(79*time.Second), 80*time.Second, false))
-	// A delay that reaches beyond the deadline would end the wait early.
-	require.Less(t, p.next(start, at(3*time.Second), at(0), 0, false), 3*time.Second)
-	require.Positive(t, p.next(start, at(3*time.Second), at(4*time.Second), 0, false))
-}

@@ -39,6 +39,7 @@ func configure(env func(string) string) (config, error) {
 		"ATLAS_CMK_POLL_SETTLE":   &pace.Settle,
 		"ATLAS_CMK_DUE_ENDPOINT":  &pace.Endpoint,
 		"ATLAS_CMK_DUE_CLUSTER":   &pace.Cluster,
+		"ATLAS_CMK_DUE_DELETION":  &pace.Deletion,
 	} {
 		text := env(name)
 		if text == "" {

@@ -21,6 +21,8 @@ type clusterSet struct {
 	clusters []*clusterSwitch
 	// fastest is how long the fastest cluster has taken: what to expect of the next.
 	fastest time.Duration
+	// looked is when those in flight were last seen.
+	looked time.Time
 	// begin asks Atlas for the switch of some clusters, after looking at all that it depends on.
 	begin func(ctx workflow.Context, names []string) ([]activities.ClusterState, error)
 	// refuses, if set, picks the errors of begin that are for the procedure rather than for a person.
@@ -113,6 +115,7 @@ func (s *clusterSet) start(ctx workflow.Context, next []*clusterSwitch) error {
 				c.started, c.state = true, states[i]
 				c.since, c.began, c.until = workflow.Now(ctx).UTC(), workflow.Now(ctx), workflow.Now(ctx).Add(s.deadline)
 			}
+			s.looked = workflow.Now(ctx)
 			s.show(ctx)
 			return nil
 		}
@@ -142,8 +145,7 @@ func clusterNames(clusters []*clusterSwitch) []string {
 // watch looks at the clusters in flight until one of them changes.
 func (s *clusterSet) watch(ctx workflow.Context) error {
 	flying := s.inFlight()
-	// Clusters of one project take alike; the next may be somewhat faster than the fastest so far.
-	in := activities.ObserveClustersInput{ProjectID: s.projectID(), Until: flying[0].until, Due: s.fastest * 9 / 10}
+	in := activities.ObserveClustersInput{ProjectID: s.projectID(), Until: flying[0].until, Due: s.fastest, Looked: s.looked}
 	for _, c := range flying {
 		in.LastSeen = append(in.LastSeen, c.state)
 		if c.began.After(in.Began) {
@@ -170,6 +172,7 @@ func (s *clusterSet) watch(ctx workflow.Context) error {
 		}
 		return nil
 	}
+	s.looked = workflow.Now(ctx)
 	for i, c := range flying {
 		if err := s.saw(ctx, c, now[i]); err != nil {
 			return err

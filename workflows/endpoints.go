@@ -24,8 +24,8 @@ type endpointSet struct {
 	// since is when each endpoint was first seen in each status.
 	since   map[string]time.Time
 	remakes map[string]int
-	// began is when the last endpoint was created.
-	began time.Time
+	// began is when the last endpoint was created, looked when current was seen.
+	began, looked time.Time
 	// asked is since when each region's approval has been waited for, by region and endpoint.
 	asked map[string]time.Time
 }
@@ -96,7 +96,7 @@ func (e *endpointSet) saw(ctx workflow.Context, endpoints []activities.Endpoint)
 			e.since[key] = now
 		}
 	}
-	e.current = endpoints
+	e.current, e.looked = endpoints, workflow.Now(ctx)
 	for _, region := range e.regions {
 		if p := e.in(region); p != nil {
 			gate := e.approvals.region(region)
@@ -197,7 +197,7 @@ func (e *endpointSet) watchUntil(ctx workflow.Context, deadline time.Time, idle 
 	watch, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	in := activities.ObserveEndpointsInput{
-		ProjectID: e.projectID(), Regions: e.regions, LastSeen: e.current, Began: e.began, Until: deadline, Idle: idle,
+		ProjectID: e.projectID(), Regions: e.regions, LastSeen: e.current, Began: e.began, Until: deadline, Looked: e.looked, Idle: idle,
 	}
 	look := workflow.ExecuteActivity(observing(watch, "watch the private endpoints", deadline), atlas.ObserveEndpoints, in)
 	if err := workflow.Await(ctx, func() bool { return look.IsReady() || stop() }); err != nil {

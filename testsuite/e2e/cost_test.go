@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/atlas-cmk/atlas-cmk/activities"
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
@@ -101,9 +102,10 @@ func (s *stage) longestWithoutPath() float64 {
 
 // pace has the worker wait as it does in life, that many times faster.
 func (s *stage) pace(scale float64) {
+	pace := activities.DefaultPace()
 	for name, interval := range map[string]time.Duration{
-		"POLL_SHORTEST": 5 * time.Second, "POLL_LONGEST": time.Minute, "POLL_IDLE": 5 * time.Minute, "POLL_SETTLE": 2 * time.Second,
-		"DUE_ENDPOINT": 2 * time.Minute, "DUE_CLUSTER": 90 * time.Second,
+		"POLL_SHORTEST": pace.Shortest, "POLL_LONGEST": pace.Longest, "POLL_IDLE": pace.Idle, "POLL_SETTLE": pace.Settle,
+		"DUE_ENDPOINT": pace.Endpoint, "DUE_CLUSTER": pace.Cluster, "DUE_DELETION": pace.Deletion,
 	} {
 		s.env["ATLAS_CMK_"+name] = time.Duration(float64(interval) / scale).String()
 	}

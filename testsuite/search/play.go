@@ -62,7 +62,7 @@ func (p *play) all() error {
 
 // prepare sets the stage for a schedule.
 func prepare(s schedule) (*play, error) {
-	st, err := newStage(worldOf(s.Start), s.Seed)
+	st, err := newStage(worldOf(s.Start), s.Seed, fewLooks())
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,12 @@ type stage struct {
 // beginning is when every world begins: a Monday.
 func beginning() time.Time { return time.Date(2026, time.January, 5, 8, 0, 0, 0, time.UTC) }
 
-func newStage(config *sim.Config, seed uint64) (*stage, error) {
+// fewLooks is a pace of fewer looks than in life, since each costs a millisecond and finds the same.
+func fewLooks() activities.Pace {
+	return activities.Pace{Shortest: 10 * time.Second, Longest: 20 * time.Minute, Growth: 0.6, Idle: 20 * time.Minute, Settle: 5 * time.Second}
+}
+
+func newStage(config *sim.Config, seed uint64, pace activities.Pace) (*stage, error) {
 	s := &stage{clock: newClock(beginning()), leases: newLeases(), censor: newCensor(), onWrite: func(bool) {}}
 	var err error
 	if s.world, err = sim.New(sim.Options{Clock: s.clock, Wire: s.clock, Seed: seed, World: config}); err != nil {
@@ -65,8 +70,7 @@ func newStage(config *sim.Config, seed uint64) (*stage, error) {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.Backoff = 3, retry.BackoffDelayerFunc(atOnce) })
 		},
 	}
-	// Fewer looks than in life, since each costs a millisecond and finds the same.
-	pace := activities.Pace{Shortest: 10 * time.Second, Longest: 20 * time.Minute, Growth: 0.6, Idle: 20 * time.Minute, Settle: 5 * time.Second, Clock: s.clock}
+	pace.Clock = s.clock
 	s.iam = activities.NewIAM(awsiam.NewFromConfig(account), sts.NewFromConfig(account), &checker{s}, pace)
 	s.kms = activities.NewKMS(awskms.NewFromConfig(account), &checker{s}, pace)
 	s.atlas = activities.NewAtlas(api, s.kms, &checker{s}, pace, sim.ClientID)

@@ -161,10 +161,13 @@ func (i *workflowIn) ExecuteWorkflow(ctx workflow.Context, in *interceptor.Execu
 	return result, err
 }
 
+// lingers is for how long a run goes on after its end.
+const lingers = time.Second
+
 // settle calls off all steps that go on, and waits for them. A lease that was about to begin begins: the environment
 // cannot end what has not.
 func (s *stagehand) settle(ctx workflow.Context) {
-	_ = workflow.Sleep(ctx, time.Second) // never cancelled
+	_ = workflow.Sleep(ctx, lingers) // never cancelled
 	s.mu.Lock()
 	var ended []workflow.Future
 	for _, id := range workflow.DeterministicKeys(s.steps) {

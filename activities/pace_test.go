@@ -1,0 +1,73 @@
+package activities
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPace(t *testing.T) {
+	p := Pace{Shortest: 5 * time.Second, Longest: time.Minute, Growth: 0.05, Idle: 5 * time.Minute}
+	start := time.Unix(0, 0)
+	next := func(w wait, age time.Duration) time.Duration {
+		w.since = start
+		return p.next(w, start.Add(age))
+	}
+	require.Equal(t, 5*time.Second, next(wait{}, 0))
+	require.Equal(t, 10*time.Second, next(wait{}, 200*time.Second))
+	require.Equal(t, time.Minute, next(wait{}, 10*time.Hour))
+	require.Equal(t, 5*time.Minute, next(wait{idle: true}, 0))
+
+	// Once half-way to when it is due, and then often.
+	set := wait{due: due{from: 80 * time.Second}}
+	require.Equal(t, 40*time.Second, next(set, 0))
+	require.Equal(t, 40*time.Second, next(set, 40*time.Second))
+	require.Equal(t, 5*time.Second, next(set, 79*time.Second))
+	require.Equal(t, 5*time.Second, next(set, 80*time.Second))
+	// What is due in hours is looked at now and then.
+	require.Equal(t, time.Minute, next(wait{due: due{from: 10 * time.Hour}}, time.Hour))
+
+	// Experience is relied on, if not for too long.
+	learned := wait{due: due{from: 80 * time.Second, learned: true}}
+	require.Equal(t, 80*time.Second, next(learned, 0))
+	require.Equal(t, 5*time.Second, next(learned, 80*time.Second))
+	require.Equal(t, 5*time.Minute, next(wait{due: due{from: time.Hour, learned: true}}, 0))
+	one := wait{due: alike(100 * time.Second)}
+	require.Equal(t, 97*time.Second, next(one, 0))
+	require.Equal(t, 2500*time.Millisecond, next(one, 97*time.Second))
+	require.Equal(t, 5500*time.Millisecond, next(one, 110*time.Second))
+
+	// While nodes have no path every second counts, though not before anything can have changed.
+	require.Equal(t, 40*time.Second, next(wait{due: set.due, urgent: true}, 0))
+	require.Less(t, next(wait{due: set.due, urgent: true}, 80*time.Second), 2*time.Second)
+
+	// A delay that reaches beyond the deadline would end the wait early.
+	require.Less(t, next(wait{until: start.Add(3 * time.Second)}, 0), 3*time.Second)
+	require.Positive(t, next(wait{until: start.Add(3 * time.Second)}, 4*time.Second))
+}
+
+func TestExperience(t *testing.T) {
+	p := Pace{Endpoint: 2 * time.Minute, Cluster: time.Minute, Experience: NewExperience()}
+	for range telling - 2 {
+		p.Experience.learn(endpointMade, 200*time.Second)
+	}
+	p.Experience.learn(endpointMade, 100*time.Second)
+	p.Experience.learn(endpointMade, -time.Second) // a clock that was set back tells nothing
+	require.Equal(t, due{from: 2 * time.Minute}, p.expected(endpointMade), "so few do not tell")
+	p.Experience.learn(endpointMade, 300*time.Second)
+	require.Equal(t, due{from: 97 * time.Second, learned: true}, p.expected(endpointMade))
+	require.Equal(t, due{from: time.Minute}, p.expected(clusterChanged), "each kind has its own")
+
+	// What is long past is forgotten.
+	for range remembered {
+		p.Experience.learn(endpointMade, 400*time.Second)
+	}
+	require.Equal(t, due{from: 388 * time.Second, learned: true}, p.expected(endpointMade))
+	require.Len(t, p.Experience.took[endpointMade], remembered)
+
+	var none *Experience
+	none.learn(clusterChanged, time.Minute)
+	_, known := none.earliest(clusterChanged)
+	require.False(t, known)
+}
