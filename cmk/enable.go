@@ -196,12 +196,7 @@ func (r *EnableRequest) complete() {
 	if region, ok := ParseRegion(r.KeyRegion); ok {
 		r.KeyRegion = string(region)
 	}
-	for i, s := range r.Regions {
-		if region, ok := ParseRegion(s); ok {
-			r.Regions[i] = string(region)
-		}
-	}
-	slices.Sort(r.Regions)
+	normalizeRegions(r.Regions)
 	slices.Sort(r.Clusters.Names)
 	if r.Role.Mode == "" {
 		r.Role.Mode = RoleCreate
@@ -215,16 +210,30 @@ func (r *EnableRequest) complete() {
 	if r.Parallel == 0 {
 		r.Parallel = 1
 	}
-	if r.Approval.Mode == "" {
-		r.Approval.Mode = ApproveUse
-	}
-	if r.Approval.Approvers == 0 {
-		r.Approval.Approvers = 1
-	}
+	r.Approval.complete()
 	if r.OnFailure == "" {
 		r.OnFailure = Compensate
 	}
 	r.Deadlines.complete()
+}
+
+func (a *ApprovalPolicy) complete() {
+	if a.Mode == "" {
+		a.Mode = ApproveUse
+	}
+	if a.Approvers == 0 {
+		a.Approvers = 1
+	}
+}
+
+// normalizeRegions puts regions into Atlas's spelling and in order.
+func normalizeRegions(regions []string) {
+	for i, s := range regions {
+		if region, ok := ParseRegion(s); ok {
+			regions[i] = string(region)
+		}
+	}
+	slices.Sort(regions)
 }
 
 // defaultDeadlines are those that are left out.
@@ -272,27 +281,44 @@ func (r *EnableRequest) validate() error {
 		p.add("keyRegion", r.KeyRegion, "give an AWS region, such as US_EAST_1 or us-east-1")
 	}
 	r.Role.validate(&p)
-	validateRegions(&p, r.Regions)
-	for _, name := range r.Clusters.Names {
+	validateRegions(&p, "regions", r.Regions)
+	validateClusters(&p, r.Clusters)
+	validateParallel(&p, r.Parallel)
+	r.Approval.validate(&p)
+	validateReplicas(&p, r.Replicas)
+	validateOnFailure(&p, r.OnFailure)
+	r.Deadlines.validate(&p)
+	return p.err()
+}
+
+func validateClusters(p *problems, c ClusterSelection) {
+	for _, name := range c.Names {
 		if !clusterNameForm.MatchString(name) {
 			p.add("clusters", name, "is not the name of a cluster: letters, digits and hyphens, not starting with a hyphen")
 		}
 	}
-	if dup := duplicate(r.Clusters.Names); dup != "" {
+	if dup := duplicate(c.Names); dup != "" {
 		p.add("clusters", dup, "is named twice")
 	}
-	if r.Parallel < 1 || r.Parallel > maxParallel {
-		p.add("parallel", strconv.Itoa(r.Parallel), "give a number from 1 to %d", maxParallel)
+}
+
+func validateParallel(p *problems, n int) {
+	if n < 1 || n > maxParallel {
+		p.add("parallel", strconv.Itoa(n), "give a number from 1 to %d", maxParallel)
 	}
-	r.Approval.validate(&p)
-	if r.Replicas != ReplicasCheck && r.Replicas != ReplicasCreate {
-		p.add("replicas", string(r.Replicas), `give "check" or "create"`)
+}
+
+func validateReplicas(p *problems, r Replicas) {
+	if r != ReplicasCheck && r != ReplicasCreate {
+		p.add("replicas", string(r), `give "check" or "create"`)
 	}
-	if r.OnFailure != Compensate && r.OnFailure != Stop {
-		p.add("onFailure", string(r.OnFailure), `give "compensate" or "stop"`)
+}
+
+// validateOnFailure is for changes that can take back what they have made.
+func validateOnFailure(p *problems, f OnFailure) {
+	if f != Compensate && f != Stop {
+		p.add("onFailure", string(f), `give "compensate" or "stop"`)
 	}
-	r.Deadlines.validate(&p)
-	return p.err()
 }
 
 func (r RoleRequest) validate(p *problems) {
@@ -348,17 +374,17 @@ func validateProjectID(p *problems, id string) {
 	}
 }
 
-func validateRegions(p *problems, regions []string) {
+func validateRegions(p *problems, field string, regions []string) {
 	for _, s := range regions {
 		if _, ok := ParseRegion(s); !ok {
-			p.add("regions", s, "give AWS regions, such as US_EAST_1 or us-east-1")
+			p.add(field, s, "give AWS regions, such as US_EAST_1 or us-east-1")
 		}
 	}
 	if dup := duplicate(regions); dup != "" {
-		p.add("regions", dup, "is named twice")
+		p.add(field, dup, "is named twice")
 	}
 	if len(regions) > maxRegions {
-		p.add("regions", strconv.Itoa(len(regions)), "name at most %d regions", maxRegions)
+		p.add(field, strconv.Itoa(len(regions)), "name at most %d regions", maxRegions)
 	}
 }
 

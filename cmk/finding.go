@@ -77,6 +77,9 @@ const (
 	FindingEndpointInUse     FindingCode = "ENDPOINT_IN_USE"
 
 	FindingNotEnabled           FindingCode = "NOT_ENABLED"
+	FindingNetworkingOff        FindingCode = "PRIVATE_NETWORKING_OFF"
+	FindingPlannedCovered       FindingCode = "PLANNED_CLUSTER_COVERED"
+	FindingPlannedUncovered     FindingCode = "PLANNED_CLUSTER_UNCOVERED"
 	FindingOnRoleAlready        FindingCode = "ON_ROLE_ALREADY"
 	FindingRoleDenied           FindingCode = "ROLE_DENIED"
 	FindingSettleShort          FindingCode = "SETTLE_SHORT"

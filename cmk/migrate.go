@@ -92,9 +92,7 @@ func (r *MigrateRequest) validate() error {
 	validateProjectID(&p, r.ProjectID)
 	r.Role.validate(&p)
 	r.Approval.validate(&p)
-	if r.OnFailure != Compensate && r.OnFailure != Stop {
-		p.add("onFailure", string(r.OnFailure), `give "compensate" or "stop"`)
-	}
+	validateOnFailure(&p, r.OnFailure)
 	atLeastASecond(&p, "rest", r.Rest)
 	atLeastASecond(&p, "settle", r.Settle)
 	atLeastASecond(&p, "deadlines.propagation", r.Deadlines.Propagation)

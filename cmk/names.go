@@ -11,6 +11,10 @@ const (
 	// EnableWithPrivateEndpoints turns on encryption at rest with a customer-managed key, reached over private
 	// endpoints, for a project and its clusters.
 	EnableWithPrivateEndpoints = "EnableWithPrivateEndpoints"
+	// AddPrivateEndpoints gives an enabled project private endpoints in more regions.
+	AddPrivateEndpoints = "AddPrivateEndpoints"
+	// EncryptClusters puts more clusters of an enabled project on its key.
+	EncryptClusters = "EncryptClusters"
 	// SafeDisableCMK takes a project and its clusters off the customer-managed key, in an order that keeps every node in
 	// reach of its key for as long as it needs it.
 	SafeDisableCMK = "SafeDisableCMK"

@@ -14,6 +14,8 @@ type RequestType struct {
 func RequestTypes() []RequestType {
 	return []RequestType{
 		requestType(EnableWithPrivateEndpoints, DecodeEnable),
+		requestType(AddPrivateEndpoints, DecodeAdd),
+		requestType(EncryptClusters, DecodeEncrypt),
 		requestType(MigrateUserToRole, DecodeMigrate),
 		requestType(RetireAccess, DecodeRetire),
 		requestType(SafeDisableCMK, DecodeDisable),

@@ -52,6 +52,14 @@ func (f *fake) Enable(_ context.Context, r cmk.EnableRequest, o client.StartOpti
 	return client.Run{WorkflowID: cmk.WorkflowID(r.ProjectID), RunID: "run-1"}, f.startError
 }
 
+func (f *fake) AddEndpoints(_ context.Context, r cmk.AddRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
+func (f *fake) Encrypt(_ context.Context, r cmk.EncryptRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
 func (f *fake) Migrate(_ context.Context, r cmk.MigrateRequest, o client.StartOptions) (client.Run, error) {
 	return f.begin(r, o)
 }

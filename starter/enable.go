@@ -60,13 +60,18 @@ func enableFields() []field {
 		{"approvers", "approval.approvers", number, "how many distinct people must approve (default 1)"},
 		{"plan-approval", "planApproval", truth, "ask for the plan to be approved before anything is written"},
 		{"on-failure", "onFailure", text, "compensate (default) or stop"},
+	}, deadlineFields(), []field{requesterField()})
+}
+
+// deadlineFields mirror cmk.Deadlines.
+func deadlineFields() []field {
+	return []field{
 		{"deadline-propagation", "deadlines.propagation", text, "for IAM to show Atlas the role (default 10m)"},
 		{"deadline-endpoint", "deadlines.endpoint", text, "for endpoints to become ACTIVE (default 4h)"},
 		{"deadline-cluster", "deadlines.cluster", text, "for one cluster to re-encrypt (default 72h)"},
 		{"deadline-approval", "deadlines.approval", text, "for an approval to come (default 168h)"},
 		{"deadline-verification", "deadlines.verification", text, "for the final look (default 30m)"},
-		requesterField(),
-	})
+	}
 }
 
 // roleFields mirror cmk.RoleRequest.

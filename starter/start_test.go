@@ -27,6 +27,8 @@ func TestEveryFieldOfARequestHasAFlag(t *testing.T) {
 		"retire":           {&cmk.RetireRequest{}, retireFields()},
 		"disable":          {&cmk.DisableRequest{}, disableFields()},
 		"endpoints remove": {&cmk.RemoveRequest{}, removeFields()},
+		"endpoints add":    {&cmk.AddRequest{}, addingFields()},
+		"encrypt":          {&cmk.EncryptRequest{}, encryptFields()},
 		"networking off":   {&cmk.NetworkingRequest{}, networkingFields()},
 	} {
 		t.Run(name, func(t *testing.T) {

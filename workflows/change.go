@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -286,6 +287,20 @@ func (c *change) awaitPlan(ctx workflow.Context, what, hash string, within cmk.D
 		return failure(cmk.ErrRejected, "plan %s was rejected by %s", hash, gate.votes[len(gate.votes)-1].By)
 	}
 	return nil
+}
+
+// refuseErrors ends a change whose preflight has found errors, all of them named; a dry run only shows them.
+func (c *change) refuseErrors(dryRun bool) error {
+	var errs []string
+	for _, f := range c.status.Findings {
+		if f.Severity == cmk.SeverityError {
+			errs = append(errs, fmt.Sprintf("%s: %s (%s)", f.Code, f.Detail, f.Remedy))
+		}
+	}
+	if len(errs) == 0 || dryRun {
+		return nil
+	}
+	return failure(cmk.ErrPreflightFailed, "preflight found %d errors: %s", len(errs), strings.Join(errs, "; "))
 }
 
 // freshness is for how long what preflight saw is good enough to act on.

@@ -21,18 +21,17 @@ func EnableWithPrivateEndpoints(ctx workflow.Context, input json.RawMessage) (*c
 	if err != nil {
 		return nil, invalid(err)
 	}
-	e := &enable{
-		change:  newChange(ctx, cmk.EnableWithPrivateEndpoints, request.ProjectID, request.Requester, request.Approval, request.OnFailure),
-		request: request,
-	}
-	e.change.describe = e.describe
+	e := newEnable(ctx, cmk.EnableWithPrivateEndpoints, request)
+	e.look = e.preflight
 	return e.run(ctx, request.DryRun, e.steps)
 }
 
-// enable is one run of EnableWithPrivateEndpoints.
+// enable is one run of EnableWithPrivateEndpoints, or of a procedure that does a part of it.
 type enable struct {
 	*change
-	request   cmk.EnableRequest
+	request cmk.EnableRequest
+	// look is the procedure's preflight.
+	look      func(workflow.Context) error
 	seen      seen
 	target    target
 	access    access
@@ -40,6 +39,12 @@ type enable struct {
 	clusters  *clusterSet
 	// reachable is since when every node on the key should have had a path to it: alarms before that are no surprise.
 	reachable time.Time
+}
+
+func newEnable(ctx workflow.Context, workflowType string, r cmk.EnableRequest) *enable {
+	e := &enable{change: newChange(ctx, workflowType, r.ProjectID, r.Requester, r.Approval, r.OnFailure), request: r}
+	e.change.describe = e.describe
+	return e
 }
 
 func (e *enable) steps(ctx workflow.Context) error {
@@ -78,8 +83,15 @@ func (e *enable) preflight(ctx workflow.Context) error {
 			return err
 		}
 	}
+	t, found := assess(r, e.seen)
+	return e.settle(ctx, t, found)
+}
+
+// settle makes ready for what preflight has found to be done, and refuses to do it if that has errors.
+func (e *enable) settle(ctx workflow.Context, t target, found []cmk.Finding) error {
+	r := e.request
 	e.feed = e.seen.Project.Feed
-	e.target, e.status.Findings = assess(r, e.seen)
+	e.target, e.status.Findings = t, found
 	p := plan(r, e.seen, e.target)
 	e.status.Plan = &p
 	e.access = access{
@@ -93,16 +105,7 @@ func (e *enable) preflight(ctx workflow.Context) error {
 	e.approvals.askEndpoints(e.target.regions, e.inUse)
 	e.endpoints.saw(ctx, e.endpoints.current)
 	e.show(ctx)
-	var errs []string
-	for _, f := range e.status.Findings {
-		if f.Severity == cmk.SeverityError {
-			errs = append(errs, fmt.Sprintf("%s: %s (%s)", f.Code, f.Detail, f.Remedy))
-		}
-	}
-	if len(errs) > 0 && !r.DryRun {
-		return failure(cmk.ErrPreflightFailed, "preflight found %d errors: %s", len(errs), strings.Join(errs, "; "))
-	}
-	return nil
+	return e.refuseErrors(r.DryRun)
 }
 
 // inUse says whether a cluster reaches its key in a region already.
@@ -124,7 +127,7 @@ func (e *enable) approvePlan(ctx workflow.Context) error {
 		if workflow.Now(ctx).Sub(looked) <= freshness {
 			return nil
 		}
-		if err := e.preflight(ctx); err != nil {
+		if err := e.look(ctx); err != nil {
 			return err
 		}
 		if e.status.Plan.Hash == hash {

@@ -54,16 +54,26 @@ func (e *endpointSet) create(ctx workflow.Context) error {
 	}
 	before := e.stood()
 	e.saga.arm("delete the private endpoints", func(ctx workflow.Context) error {
-		in := activities.RemoveEndpointsInput{Lease: e.under(), ProjectID: e.projectID(), Regions: e.regions, Except: before}
+		// A path that is in use by now stays: without it, the cluster could not reach its key.
+		unused := slices.DeleteFunc(slices.Clone(e.regions), func(region string) bool { return e.approvals.region(region).inUse })
+		taken := func(p activities.Endpoint) bool {
+			return slices.Contains(unused, p.Region) && !slices.Contains(before, p.ID)
+		}
+		in := activities.RemoveEndpointsInput{Lease: e.under(), ProjectID: e.projectID(), Regions: unused, Except: before}
 		if err := workflow.ExecuteActivity(writing(ctx, "undo: private endpoints"), atlas.RemoveEndpoints, in).Get(ctx, nil); err != nil {
 			return err
 		}
 		for _, p := range e.current {
-			if !slices.Contains(before, p.ID) {
+			if taken(p) {
 				e.undid(ctx, cmk.SystemAtlas, "delete private endpoint in "+p.Region, p.ID)
 			}
 		}
-		e.current = slices.DeleteFunc(e.current, func(p activities.Endpoint) bool { return !slices.Contains(before, p.ID) })
+		e.current = slices.DeleteFunc(e.current, taken)
+		for _, p := range e.current {
+			if !slices.Contains(before, p.ID) {
+				e.keep = append(e.keep, fmt.Sprintf("private endpoint %s in %s: a cluster reaches its key through it", p.ID, p.Region))
+			}
+		}
 		return nil
 	})
 	return e.ensure(ctx, e.regions)

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -190,18 +189,7 @@ func endpointIDs(endpoints []activities.Endpoint) []string {
 }
 
 // refuseErrors fails when preflight found something that stands in the way.
-func (x *exit) refuseErrors() error {
-	var errs []string
-	for _, f := range x.status.Findings {
-		if f.Severity == cmk.SeverityError {
-			errs = append(errs, fmt.Sprintf("%s: %s (%s)", f.Code, f.Detail, f.Remedy))
-		}
-	}
-	if len(errs) == 0 || x.options.DryRun {
-		return nil
-	}
-	return failure(cmk.ErrPreflightFailed, "preflight found %d errors: %s", len(errs), strings.Join(errs, "; "))
-}
+func (x *exit) refuseErrors() error { return x.change.refuseErrors(x.options.DryRun) }
 
 // wayBack is the request that would bring the project back to private endpoints and its clusters to the key.
 func (s survey) wayBack() *cmk.WayBack {

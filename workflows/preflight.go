@@ -46,6 +46,18 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 	assessKey(&f, r.Replicas, s, &t)
 	assessRole(&f, r, s)
 	assessEndpoints(&f, s, t)
+	t.admit(s)
+	unevaluated(&f)
+	return t, f
+}
+
+// unevaluated says what a preflight cannot tell.
+func unevaluated(f *findings) {
+	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read")
+}
+
+// admit works out what the role is given the use of.
+func (t *target) admit(s seen) {
 	for _, replica := range s.Key.Replicas {
 		if slices.Contains(t.regions, replica.Region) || replica.Region == t.keyRegion {
 			t.keyARNs = append(t.keyARNs, replica.ARN)
@@ -59,8 +71,6 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 	t.keyARNs = append(t.keyARNs, s.Role.Keys...)
 	slices.Sort(t.keyARNs)
 	t.keyARNs = slices.Compact(t.keyARNs)
-	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read")
-	return t, f
 }
 
 type findings []cmk.Finding

@@ -12,6 +12,8 @@ import (
 // the worker is versioned, a change ends on the build that it began on, and what lives for months moves on to the next.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(EnableWithPrivateEndpoints, workflow.RegisterOptions{Name: cmk.EnableWithPrivateEndpoints})
+	r.RegisterWorkflowWithOptions(AddPrivateEndpoints, workflow.RegisterOptions{Name: cmk.AddPrivateEndpoints})
+	r.RegisterWorkflowWithOptions(EncryptClusters, workflow.RegisterOptions{Name: cmk.EncryptClusters})
 	r.RegisterWorkflowWithOptions(SafeDisableCMK, workflow.RegisterOptions{Name: cmk.SafeDisableCMK})
 	r.RegisterWorkflowWithOptions(DisablePrivateNetworking, workflow.RegisterOptions{Name: cmk.DisablePrivateNetworking})
 	r.RegisterWorkflowWithOptions(RemovePrivateEndpoints, workflow.RegisterOptions{Name: cmk.RemovePrivateEndpoints})

@@ -36,6 +36,25 @@ func (c *Client) Enable(ctx context.Context, request cmk.EnableRequest, o StartO
 	})
 }
 
+// AddEndpoints starts AddPrivateEndpoints.
+func (c *Client) AddEndpoints(ctx context.Context, request cmk.AddRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeAdd, func(r cmk.AddRequest) beginning {
+		b := ofProject(r.ProjectID, cmk.AddPrivateEndpoints, "add private endpoints to Atlas project")
+		b.details = fmt.Sprintf("In %s.", strings.Join(r.Regions, ", "))
+		b.requester, b.dryRun = r.Requester, r.DryRun
+		return b
+	})
+}
+
+// Encrypt starts EncryptClusters.
+func (c *Client) Encrypt(ctx context.Context, request cmk.EncryptRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeEncrypt, func(r cmk.EncryptRequest) beginning {
+		b := ofProject(r.ProjectID, cmk.EncryptClusters, "put clusters on the customer-managed key of Atlas project")
+		b.requester, b.dryRun = r.Requester, r.DryRun
+		return b
+	})
+}
+
 // Migrate starts MigrateUserToRole.
 func (c *Client) Migrate(ctx context.Context, request cmk.MigrateRequest, o StartOptions) (Run, error) {
 	return start(ctx, c, request, o, cmk.DecodeMigrate, func(r cmk.MigrateRequest) beginning {

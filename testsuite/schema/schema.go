@@ -161,10 +161,13 @@ func (s *source) constrain(in *jsonschema.Schema) {
 			field.Pattern = keyPattern
 		case "keyRegion":
 			field.Pattern = "^" + region + "$"
-		case "regions":
+		case "regions", "plannedRegions":
 			if field.Items != nil {
 				field.UniqueItems, field.MaxItems = true, number(40)
 				field.Items.Pattern = "^" + region + "$"
+			}
+			if slices.Contains(in.Required, p.Key) {
+				field.MinItems = number(1)
 			}
 		case "role":
 			constrainRole(field)

@@ -25,6 +25,8 @@ type Act struct {
 	Size string `json:"size,omitempty" yaml:"size,omitempty"`
 	// Add is the cluster to add.
 	Add *Cluster `json:"add,omitempty" yaml:"add,omitempty"`
+	// Role names an IAM role.
+	Role string `json:"role,omitempty" yaml:"role,omitempty"`
 	// Settings are the assumptions to change.
 	Settings json.RawMessage `json:"settings,omitempty" yaml:"settings,omitempty"`
 }
@@ -57,6 +59,8 @@ const (
 	// RequireApprovals tells it that without that, no cluster may be switched.
 	Approve          = "approve"
 	RequireApprovals = "requireApprovals"
+	// Own tells the oracle that the documents of Role were written by a client, at an earlier time: a client may edit them.
+	Own = "own"
 	// FinishChange tells the oracle that a change of the project has ended, to be judged by what it leaves behind.
 	FinishChange = "finishChange"
 	// CheckKeys has the periodic check of a project happen now.
@@ -66,7 +70,7 @@ const (
 // Act does what others would. It is called from within World.Do.
 func (a *Atlas) Act(act Act) error {
 	switch act.Kind {
-	case Approve, RequireApprovals, FinishChange, Assume:
+	case Approve, RequireApprovals, Own, FinishChange, Assume:
 	case LoseNetwork, RestoreNetwork:
 		for _, p := range a.projects {
 			a.Others(p.id)
@@ -104,6 +108,10 @@ func (a *Atlas) Act(act Act) error {
 		a.approve(p, act)
 	case RequireApprovals:
 		a.approvalsOf(p).required = true
+	case Own:
+		a.oracle.dirty = true
+		a.observe()
+		a.oracle.documents.release(act.Role)
 	case FinishChange:
 		a.oracle.dirty = true
 		a.observe()

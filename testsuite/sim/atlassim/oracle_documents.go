@@ -80,6 +80,15 @@ func (d *documents) adopt(texts map[string]string) {
 	}
 }
 
+// release takes the documents of a role for a client's.
+func (d *documents) release(role string) {
+	for name := range d.foreign {
+		if concerns(name, role) {
+			delete(d.foreign, name)
+		}
+	}
+}
+
 // touched are the objects of writes to AWS that have not been judged yet. While a write is under way its entry has no
 // status; it is judged until it has one, but not for ever, as the answer may have been dropped.
 func (a *Atlas) touched() []string {
