@@ -59,6 +59,8 @@ type Project struct {
 	At         time.Time    `json:"at"`
 	// Feed is the end of the project's activity feed, read before all else.
 	Feed *Feed `json:"feed,omitempty"`
+	// Circumstances are read where clusters are to be put on a key.
+	Circumstances *Circumstances `json:"circumstances,omitempty"`
 }
 
 // Encryption is a project's setting of encryption at rest with AWS KMS.
@@ -110,6 +112,9 @@ type Cluster struct {
 	// Tiers are the instance sizes.
 	Tiers  []string `json:"tiers"`
 	DiskGB float64  `json:"diskGb,omitempty"`
+	// Backup clusters have snapshots; Scales is true of one that may change its own size.
+	Backup bool `json:"backup,omitempty"`
+	Scales bool `json:"scales,omitempty"`
 	// Sharded clusters list their snapshots elsewhere.
 	Sharded bool `json:"sharded,omitempty"`
 }
@@ -117,6 +122,8 @@ type Cluster struct {
 // ProjectInput names a project.
 type ProjectInput struct {
 	ProjectID string `json:"projectId"`
+	// Switching are the clusters that are to be put on a key; when given, the Circumstances are read too.
+	Switching *cmk.ClusterSelection `json:"switching,omitempty"`
 }
 
 // ReadProject reads all that preflight needs of a project, and first of all how far its activity feed has come: what others
@@ -131,7 +138,10 @@ func (a *Atlas) ReadProject(ctx context.Context, in ProjectInput) (*Project, err
 		return nil, err
 	}
 	p.Feed = feed
-	return p, nil
+	if in.Switching != nil {
+		p.Circumstances, err = a.circumstances(ctx, p, *in.Switching)
+	}
+	return p, err
 }
 
 func (a *Atlas) project(ctx context.Context, in ProjectInput) (*Project, error) {
@@ -176,7 +186,7 @@ func (a *Atlas) clusters(ctx context.Context, projectID string) ([]Cluster, erro
 }
 
 func clusterOf(c *admin.ClusterDescription20240805) Cluster {
-	out := Cluster{Name: c.GetName(), State: c.GetStateName(), Provider: c.GetEncryptionAtRestProvider(), Paused: c.GetPaused()}
+	out := Cluster{Name: c.GetName(), State: c.GetStateName(), Provider: c.GetEncryptionAtRestProvider(), Paused: c.GetPaused(), Backup: c.GetBackupEnabled()}
 	out.Sharded = c.GetClusterType() == "SHARDED" || c.GetClusterType() == "GEOSHARDED"
 	if out.Provider == "" {
 		out.Provider = cmk.ProviderNone
@@ -208,6 +218,7 @@ func (c *Cluster) addRegion(r *admin.CloudRegionConfig20240805) {
 		}
 	}
 	c.DiskGB = max(c.DiskGB, electable.GetDiskSizeGB())
+	c.Scales = c.Scales || scales(r)
 }
 
 // set sorts values and drops repetitions.

@@ -28,19 +28,14 @@ func (a *Atlas) ObserveCalm(ctx context.Context, in CalmInput) error {
 	if err := a.atRest(ctx, clusters, in.Until); err != nil {
 		return err
 	}
-	window, response, err := a.api.MaintenanceWindowsApi.GetMaintenanceWindow(ctx, in.ProjectID).Execute()
+	running, due, err := a.maintenance(ctx, in.ProjectID)
 	if err != nil {
-		return atlasError(err, response, "read the maintenance window of project %s", in.ProjectID)
+		return err
 	}
-	if window.GetStartASAP() {
+	if running {
 		return notReady(a.wait(ctx, in.Until), "maintenance of project %s is running", in.ProjectID)
 	}
-	now := a.pace.clock().Now()
-	due, err := nextMaintenance(window.GetDayOfWeek(), window.GetHourOfDay(), window.GetTimeZoneId(), now)
-	if err != nil {
-		return final(cmk.ErrForeign, "the maintenance window of project %s cannot be read: %v", in.ProjectID, err)
-	}
-	if !due.IsZero() && due.Sub(now) < maintenanceAhead {
+	if !due.IsZero() && due.Sub(a.pace.clock().Now()) < maintenanceAhead {
 		return notReady(a.wait(ctx, in.Until), "maintenance of project %s is due at %s", in.ProjectID, due.Format(time.RFC3339))
 	}
 	return nil

@@ -76,6 +76,15 @@ const (
 	FindingEndpointMissing   FindingCode = "ENDPOINT_MISSING"
 	FindingEndpointInUse     FindingCode = "ENDPOINT_IN_USE"
 
+	FindingCallerRights       FindingCode = "CALLER_RIGHTS"
+	FindingAlertMissing       FindingCode = "ALERT_MISSING"
+	FindingMaintenance        FindingCode = "MAINTENANCE_DUE"
+	FindingRestoreRunning     FindingCode = "RESTORE_RUNNING"
+	FindingOutageSimulation   FindingCode = "OUTAGE_SIMULATION"
+	FindingClusterScales      FindingCode = "CLUSTER_AUTOSCALES"
+	FindingResyncPastOplog    FindingCode = "RESYNC_PAST_OPLOG"
+	FindingSnapshotsBeforeKey FindingCode = "SNAPSHOTS_BEFORE_KEY"
+
 	FindingNotEnabled           FindingCode = "NOT_ENABLED"
 	FindingNetworkingOff        FindingCode = "PRIVATE_NETWORKING_OFF"
 	FindingPlannedCovered       FindingCode = "PLANNED_CLUSTER_COVERED"

@@ -61,6 +61,6 @@ func assessAdd(r cmk.EnableRequest, s seen) (target, findings) {
 		}
 	}
 	t.admit(s)
-	unevaluated(&f)
+	assessCircumstances(&f, s, t)
 	return t, f
 }

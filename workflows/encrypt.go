@@ -74,7 +74,7 @@ func (x *encryption) assess(r cmk.EnableRequest, s seen) (target, findings) {
 	}
 	assessPlanned(&f, x.planned, s)
 	t.admit(s)
-	unevaluated(&f)
+	assessCircumstances(&f, s, t)
 	return t, f
 }
 

@@ -43,17 +43,13 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 	assessClusters(&f, r, s, &t)
 	assessRegions(&f, r, s, &t)
 	assessSettings(&f, s, &t)
+	t.regions = urgentFirst(t.regions, s.unreached())
 	assessKey(&f, r.Replicas, s, &t)
 	assessRole(&f, r, s)
 	assessEndpoints(&f, s, t)
+	assessCircumstances(&f, s, t)
 	t.admit(s)
-	unevaluated(&f)
 	return t, f
-}
-
-// unevaluated says what a preflight cannot tell.
-func unevaluated(f *findings) {
-	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read")
 }
 
 // admit works out what the role is given the use of.
@@ -201,7 +197,7 @@ func assessSettings(f *findings, s seen, t *target) {
 	}
 	switch {
 	case e.Valid:
-	case pathMissing(s):
+	case len(s.unreached()) > 0:
 		f.warn(cmk.FindingSettingsInvalid, e.KeyID, "let this change go on: it creates the private endpoints that are missing",
 			"Atlas finds the present settings not valid, which may be because nodes have no path to the key")
 	default:
@@ -213,16 +209,31 @@ func assessSettings(f *findings, s seen, t *target) {
 	}
 }
 
-// pathMissing says whether some node has no path to its key: private networking is required, and its region has no
+// unreached are the regions where nodes have no path to their key: private networking is required, and there is no
 // endpoint that is ACTIVE. A change that was ended between the two leaves a project so.
-func pathMissing(s seen) bool {
-	return s.Project.Encryption.RequirePrivateNetworking && slices.ContainsFunc(s.Project.Clusters, func(c activities.Cluster) bool {
-		return c.Provider == cmk.ProviderAWS && slices.ContainsFunc(c.Regions, func(region string) bool {
-			return !slices.ContainsFunc(s.Project.Endpoints, func(e activities.Endpoint) bool {
+func (s seen) unreached() []string {
+	if e := s.Project.Encryption; !e.Enabled || !e.RequirePrivateNetworking {
+		return nil
+	}
+	var regions []string
+	for _, c := range s.Project.Clusters {
+		for _, region := range c.Regions {
+			if c.Provider == cmk.ProviderAWS && !slices.ContainsFunc(s.Project.Endpoints, func(e activities.Endpoint) bool {
 				return e.Region == region && e.Status == cmk.EndpointActive
-			})
-		})
-	})
+			}) {
+				regions = append(regions, region)
+			}
+		}
+	}
+	slices.Sort(regions)
+	return slices.Compact(regions)
+}
+
+// urgentFirst puts regions where nodes wait for an endpoint before the others.
+func urgentFirst(regions, urgent []string) []string {
+	isUrgent := func(region string) bool { return slices.Contains(urgent, region) }
+	others := slices.DeleteFunc(slices.Clone(regions), isUrgent)
+	return append(slices.DeleteFunc(slices.Clone(regions), func(region string) bool { return !isUrgent(region) }), others...)
 }
 
 func encrypted(clusters []activities.Cluster) []string {
@@ -339,8 +350,9 @@ func assessEndpoints(f *findings, s seen, t target) {
 			f.warn(cmk.FindingEndpointStuck, e.Region, "", "private endpoint %s in %s is %s %s", e.ID, e.Region, e.Status, e.Error)
 		}
 	}
-	if e := s.Project.Encryption; e.Enabled && e.RequirePrivateNetworking && len(encrypted(s.Project.Clusters)) > 0 && len(s.Project.Endpoints) == 0 {
-		f.warn(cmk.FindingNetworkingNoPath, s.Project.ID, "let this change go on: it creates the endpoints", "private networking is required and clusters use the key, but there is no private endpoint: a node that restarts cannot reach its key")
+	for _, region := range s.unreached() {
+		f.warn(cmk.FindingNetworkingNoPath, region, "critical: let this change go on, which makes these endpoints before all others",
+			"critical: private networking is required, and clusters on the key have nodes in %s, where no private endpoint is ACTIVE: a node that restarts cannot reach its key", region)
 	}
 }
 

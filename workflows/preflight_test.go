@@ -51,16 +51,21 @@ func enabled(s *seen) {
 	s.Project.Encryption = activities.Encryption{Enabled: true, Valid: true, KeyID: aKeyARN, Region: "US_EAST_1", RoleID: "role", RequirePrivateNetworking: true}
 }
 
-func TestFindings(t *testing.T) {
-	type world struct {
-		r *cmk.EnableRequest
-		s *seen
-	}
-	for code, c := range map[string]struct {
-		severity cmk.Severity
-		object   string
-		change   func(w world)
-	}{
+// world is what a case of preflight changes.
+type world struct {
+	r *cmk.EnableRequest
+	s *seen
+}
+
+// findingCase has an enable find something: by what, and as what it is found.
+type findingCase struct {
+	severity cmk.Severity
+	object   string
+	change   func(w world)
+}
+
+func findingCases() map[string]findingCase {
+	return map[string]findingCase{
 		string(cmk.FindingClusterMissing):    {cmk.SeverityError, "z", func(w world) { w.r.Clusters.Names = []string{"z"} }},
 		string(cmk.FindingClusterNotOnAWS):   {cmk.SeverityError, "b", func(w world) { w.s.Project.Clusters[1].Clouds = []string{"AWS", "GCP"} }},
 		string(cmk.FindingClusterOtherKMS):   {cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Provider = "AZURE" }},
@@ -85,7 +90,7 @@ func TestFindings(t *testing.T) {
 			w.s.Project.Encryption.RequirePrivateNetworking = false
 			w.s.Project.Clusters[0].Provider = cmk.ProviderAWS
 		}},
-		string(cmk.FindingNetworkingNoPath): {cmk.SeverityWarning, aProject, func(w world) { enabled(w.s); w.s.Project.Clusters[0].Provider = cmk.ProviderAWS }},
+		string(cmk.FindingNetworkingNoPath): {cmk.SeverityWarning, "US_EAST_1", func(w world) { enabled(w.s); w.s.Project.Clusters[0].Provider = cmk.ProviderAWS }},
 
 		string(cmk.FindingKeyNotEncrypting):   {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.Usage = "SIGN_VERIFY" }},
 		string(cmk.FindingKeyNotEnabled):      {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.State = "PendingDeletion" }},
@@ -112,7 +117,31 @@ func TestFindings(t *testing.T) {
 			w.s.Project.Endpoints = []activities.Endpoint{{ID: "e", Region: "US_EAST_1", Status: cmk.EndpointFailed}}
 		}},
 		string(cmk.FindingNotEvaluated): {cmk.SeverityInfo, "", func(world) {}},
-	} {
+		string(cmk.FindingReplicaMade): {cmk.SeverityInfo, "EU_WEST_1", func(w world) {
+			w.s.Key.Replicas, w.r.Replicas = w.s.Key.Replicas[1:], cmk.ReplicasCreate
+		}},
+
+		string(cmk.FindingCallerRights): {cmk.SeverityError, aProject, func(w world) {
+			w.s.Project.Circumstances = &activities.Circumstances{RightsRead: true, Rights: []string{"GROUP_READ_ONLY"}}
+		}},
+		string(cmk.FindingBackupCompliance): {cmk.SeverityWarning, aProject, func(w world) { w.s.Project.Circumstances = &activities.Circumstances{EncryptedBackups: true} }},
+		string(cmk.FindingAlertMissing):     {cmk.SeverityWarning, activities.AlertOnKMS, func(w world) { w.s.Project.Circumstances = &activities.Circumstances{NoAlert: true} }},
+		string(cmk.FindingMaintenance): {cmk.SeverityWarning, aProject, func(w world) {
+			w.s.Project.Circumstances = &activities.Circumstances{MaintenanceAt: w.s.Project.At.Add(time.Hour)}
+		}},
+		string(cmk.FindingRestoreRunning):   {cmk.SeverityWarning, "a", func(w world) { w.s.Project.Circumstances = &activities.Circumstances{Restored: []string{"a"}} }},
+		string(cmk.FindingOutageSimulation): {cmk.SeverityError, "b", func(w world) { w.s.Project.Circumstances = &activities.Circumstances{Outages: []string{"b"}} }},
+		string(cmk.FindingClusterScales):    {cmk.SeverityInfo, "a", func(w world) { w.s.Project.Clusters[0].Scales = true }},
+		string(cmk.FindingResyncPastOplog): {cmk.SeverityWarning, "a", func(w world) {
+			w.s.Project.Clusters[0].DiskGB = 4000
+			w.s.Project.Circumstances = &activities.Circumstances{OplogHours: map[string]float64{"a": 24}}
+		}},
+		string(cmk.FindingSnapshotsBeforeKey): {cmk.SeverityInfo, "a", func(w world) { w.s.Project.Clusters[0].Backup = true }},
+	}
+}
+
+func TestFindings(t *testing.T) {
+	for code, c := range findingCases() {
 		t.Run(code, func(t *testing.T) {
 			r, s := request(), healthy()
 			c.change(world{&r, &s})

@@ -99,6 +99,9 @@ func TestSDKDrivesEveryOperation(t *testing.T) {
 	require.True(t, arguments.GetNoTableScan())
 	_, response, err = c.ClustersApi.GetProcessArgs(ctx, sim.ProjectA, "fresh").Execute()
 	status(response, err, 200)
+	_, response, err = c.ClusterOutageSimulationApi.GetOutageSimulation(ctx, sim.ProjectA, "fresh").Execute()
+	require.Error(t, err)
+	require.Equal(t, 404, response.StatusCode)
 
 	specs := admin.ApiSearchDeploymentRequest{Specs: []admin.ApiSearchDeploymentRequestSpec{{InstanceSize: "S20_HIGHCPU_NVME", NodeCount: admin.PtrInt(2)}}}
 	none, response, err := c.AtlasSearchApi.GetClusterSearchDeployment(ctx, sim.ProjectA, "fresh").Execute()

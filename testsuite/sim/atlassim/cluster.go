@@ -60,7 +60,7 @@ func (a *Atlas) addCluster(p *project, cfg Cluster) error {
 	c.doc["backupEnabled"] = cfg.Backup || cfg.PointInTime || len(cfg.Snapshots) > 0
 	c.doc["pitEnabled"] = cfg.PointInTime
 	c.doc["terminationProtectionEnabled"] = cfg.TerminationProtection
-	c.paused, c.flex = cfg.Paused, cfg.Flex
+	c.paused, c.flex, c.outage = cfg.Paused, cfg.Flex, cfg.Outage
 	if cfg.Provider != "" {
 		c.provider, c.shown = cfg.Provider, cfg.Provider
 	}

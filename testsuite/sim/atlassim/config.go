@@ -65,6 +65,8 @@ type Project struct {
 	Clusters   []Cluster          `yaml:"clusters,omitempty" json:"clusters,omitempty"`
 	Compliance *Compliance        `yaml:"backupCompliance,omitempty" json:"backupCompliance,omitempty"`
 	Window     *MaintenanceWindow `yaml:"maintenanceWindow,omitempty" json:"maintenanceWindow,omitempty"`
+	// NoKMSAlert leaves out the alert that new projects have on nodes that cannot reach KMS.
+	NoKMSAlert bool `yaml:"noKmsAlert,omitempty" json:"noKmsAlert,omitempty"`
 }
 
 // AccessRole is a cloud provider access role. Without an ARN it is pending.
@@ -115,6 +117,8 @@ type Cluster struct {
 	Snapshots             []Snapshot   `yaml:"snapshots,omitempty" json:"snapshots,omitempty"`
 	// Creating starts the cluster in the state CREATING, as one just ordered.
 	Creating bool `yaml:"creating,omitempty" json:"creating,omitempty"`
+	// Outage says that the outage of a region is being simulated.
+	Outage bool `yaml:"outageSimulation,omitempty" json:"outageSimulation,omitempty"`
 	// Flex makes it a Flex cluster, which the API for clusters refuses to know.
 	Flex bool `yaml:"flex,omitempty" json:"flex,omitempty"`
 }

@@ -1,6 +1,9 @@
 package atlassim
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+)
 
 // getAddresses are the public addresses of a project's nodes.
 func getAddresses(c *call) (any, error) {
@@ -82,8 +85,26 @@ func listAlertConfigs(c *call) (any, error) {
 	}
 	rotation := alert(c.project.alertIDs[1], "AWS_ENCRYPTION_KEY_NEEDS_ROTATION")
 	rotation["threshold"] = map[string]any{"operator": "GREATER_THAN", "threshold": 90, "units": "DAYS"}
-	all := []any{alert(c.project.alertIDs[0], "ENCRYPTION_AT_REST_KMS_NETWORK_ACCESS_DENIED"), rotation}
+	all := []any{rotation}
+	if !c.project.noKMSAlert {
+		all = append([]any{alert(c.project.alertIDs[0], "ENCRYPTION_AT_REST_KMS_NETWORK_ACCESS_DENIED")}, all...)
+	}
 	return page(c, all, func(v any) any { return v })
+}
+
+// getOutage shows the simulated outage of a cluster's region, if there is one. The code for none is not documented.
+func getOutage(c *call) (any, error) {
+	k, err := c.cluster()
+	if err != nil {
+		return nil, err
+	}
+	if !k.outage {
+		return nil, refusal(http.StatusNotFound, "CLUSTER_OUTAGE_SIMULATION_NOT_FOUND", "No outage simulation for cluster "+k.name+" exists.", k.name)
+	}
+	filter := map[string]any{"cloudProvider": providerAWS, "regionName": k.regions()[0], "type": "REGION"}
+	return map[string]any{
+		"id": k.id, "groupId": c.project.id, "clusterName": k.name, "state": "SIMULATING", "startRequestDate": stamp(k.created), "outageFilters": []any{filter},
+	}, nil
 }
 
 // getStatus shows who calls, if it is by an API key.

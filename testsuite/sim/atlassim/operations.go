@@ -122,6 +122,7 @@ func operations() []operation {
 		write("createGroupClusterSearchDeployment", post, ofOne+"/search/deployment", v2024, 201, manager, setSearch, createSearch).since(firstSearch),
 		write("updateGroupClusterSearchDeployment", patch, ofOne+"/search/deployment", v2024, 200, manager, setSearch, updateSearch).since(firstSearch),
 		write("deleteGroupClusterSearchDeployment", del, ofOne+"/search/deployment", v2024, 204, manager, setSearch, deleteSearch).since(firstSearch),
+		read("getGroupClusterOutageSimulation", ofOne+"/outageSimulation", v2023, reader, setClusters, getOutage),
 		read("getGroupClusterProcessArgs", ofOne+"/processArgs", vAug, reader, setClusters, getProcessArgs).since(firstArgs),
 		write("updateGroupClusterProcessArgs", patch, ofOne+"/processArgs", vAug, 200, manager, setClusters, updateProcessArgs).since(firstArgs),
 

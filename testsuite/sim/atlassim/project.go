@@ -59,6 +59,7 @@ func (a *Atlas) addProject(cfg Project) error {
 			return fmt.Errorf("cluster %s: %w", cluster.Name, err)
 		}
 	}
+	p.noKMSAlert = cfg.NoKMSAlert
 	if cfg.Compliance != nil {
 		p.compliance = newCompliance(p, *cfg.Compliance, a.world.Now())
 	}

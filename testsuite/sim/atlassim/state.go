@@ -33,6 +33,7 @@ type project struct {
 	compliance *compliance
 	window     *MaintenanceWindow
 	events     []event
+	noKMSAlert bool
 	// settled is until when disabling is still refused although the list of endpoints is empty.
 	settled time.Time
 	// generation counts changes of kms, so that the periodic check of an older one ends itself.
@@ -117,8 +118,10 @@ type cluster struct {
 	// flex clusters are of another API, which is all that is known of them here.
 	flex bool
 	// work are the changes under way; the cluster is IDLE again when none is left.
-	work        int
-	resyncing   bool
+	work      int
+	resyncing bool
+	// outage of a region is being simulated
+	outage      bool
 	snapshots   []*snapshot
 	restores    []*restoreJob
 	processArgs map[string]any
