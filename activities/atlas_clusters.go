@@ -123,16 +123,10 @@ func (a *Atlas) reach(ctx context.Context, in EncryptClustersInput, all []Cluste
 			if !slices.ContainsFunc(endpoints, func(e Endpoint) bool {
 				return e.Region == region && e.Status == cmk.EndpointActive && slices.Contains(in.Approved, e.ID)
 			}) {
-				return final(cmk.ErrForeign, "cluster %s is not switched: it has nodes in %s, where no approved private endpoint is ACTIVE", c.Name, region)
+				return final(cmk.ErrNoPath, "cluster %s is not switched: it has nodes in %s, where no approved private endpoint is ACTIVE", c.Name, region)
 			}
 		}
 	}
-	return a.usable(ctx, in, now, all)
-}
-
-// usable makes sure that the key can be used where the clusters have nodes: Atlas looks at it from one place only, and
-// minutes or days have passed since preflight.
-func (a *Atlas) usable(ctx context.Context, in EncryptClustersInput, now Encryption, all []Cluster) error {
 	roles, err := a.accessRoles(ctx, in.ProjectID)
 	if err != nil {
 		return err
@@ -141,24 +135,31 @@ func (a *Atlas) usable(ctx context.Context, in EncryptClustersInput, now Encrypt
 	if at < 0 {
 		return final(cmk.ErrForeign, "no cluster is switched: role %s, through which the project uses its key, is gone", now.RoleID)
 	}
-	arn := roles[at].ARN
+	return a.usable(ctx, now, roles[at].ARN, named(all, in.Clusters))
+}
+
+// named picks clusters by name.
+func named(clusters []Cluster, names []string) []Cluster {
+	return slices.DeleteFunc(slices.Clone(clusters), func(c Cluster) bool { return !slices.Contains(names, c.Name) })
+}
+
+// usable makes sure that the key can be used where the clusters have nodes: Atlas looks at it from one place only, and
+// minutes or days have passed since preflight.
+func (a *Atlas) usable(ctx context.Context, now Encryption, arn string, clusters []Cluster) error {
 	key, err := a.keys.ReadKey(ctx, KeyInput{Key: now.KeyID, Region: now.Region, RoleName: arn[strings.LastIndex(arn, "/")+1:]})
 	if err != nil {
 		return err
 	}
-	for _, c := range all {
-		if !slices.Contains(in.Clusters, c.Name) {
-			continue
-		}
+	for _, c := range clusters {
 		for _, region := range c.Regions {
 			at := slices.IndexFunc(key.Replicas, func(r KeyReplica) bool { return r.Region == region })
 			switch {
 			case at < 0:
-				return final(cmk.ErrForeign, "cluster %s is not switched: it has nodes in %s, where the key has no replica", c.Name, region)
+				return final(cmk.ErrForeign, "cluster %s cannot use the key: it has nodes in %s, where the key has no replica", c.Name, region)
 			case key.Replicas[at].State != keyEnabled:
-				return final(cmk.ErrForeign, "cluster %s is not switched: the key is %s in %s", c.Name, key.Replicas[at].State, region)
+				return final(cmk.ErrForeign, "cluster %s cannot use the key: it is %s in %s", c.Name, key.Replicas[at].State, region)
 			case key.Replicas[at].Policy.Unread == "" && !key.Replicas[at].Policy.Admitted(arn):
-				return final(cmk.ErrForeign, "cluster %s is not switched: the key's policy in %s does not admit role %s", c.Name, region, arn)
+				return final(cmk.ErrForeign, "cluster %s cannot use the key: its policy in %s does not admit role %s", c.Name, region, arn)
 			}
 		}
 	}

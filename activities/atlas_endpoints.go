@@ -154,13 +154,17 @@ func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) er
 		if err := a.outOfUse(ctx, in.ProjectID, meant); err != nil {
 			return err
 		}
-		if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil && !in.Failed {
-			return err
-		}
 	}
+	asked := in.Window || in.Failed // what failed is no path that anybody counts on
 	for _, e := range meant {
 		if e.Status == cmk.EndpointDeleting {
 			continue
+		}
+		if !asked {
+			if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+				return err
+			}
+			asked = true
 		}
 		response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.RequestPrivateEndpointDeletion(ctx, in.ProjectID, providerAWS, e.ID).Execute()
 		if err != nil && (response == nil || response.StatusCode != http.StatusNotFound) {

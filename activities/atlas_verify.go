@@ -2,19 +2,24 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
 // VerifyInput says what the final look must find.
 type VerifyInput struct {
-	ProjectID string    `json:"projectId"`
-	KeyID     string    `json:"keyId"`
-	RoleID    string    `json:"roleId"`
+	ProjectID string `json:"projectId"`
+	KeyID     string `json:"keyId"`
+	RoleID    string `json:"roleId"`
+	// RoleARN, when given, is the IAM role that must still be able to use the key wherever the clusters have nodes.
+	RoleARN   string    `json:"roleArn,omitempty"`
 	Endpoints []string  `json:"endpoints"`
 	Clusters  []string  `json:"clusters,omitempty"`
 	Since     time.Time `json:"since"`
@@ -50,6 +55,16 @@ func (a *Atlas) VerifyProject(ctx context.Context, in VerifyInput) (*Encryption,
 		return nil, final(cmk.ErrNotVerified, "%d events since %s say that the key could not be used: look at the project's activity feed", n, in.Since.Format(time.RFC3339))
 	}
 	missing := unmet(in, now, endpoints, clusters)
+	if len(missing) == 0 && in.RoleARN != "" {
+		err := a.usable(ctx, now, in.RoleARN, named(clusters, in.Clusters))
+		var unusable *temporal.ApplicationError
+		switch {
+		case errors.As(err, &unusable) && unusable.Type() == cmk.ErrForeign:
+			missing = append(missing, unusable.Message())
+		case err != nil:
+			return nil, err
+		}
+	}
 	if len(missing) > 0 {
 		return nil, notReady(a.wait(ctx, in.Until), "not verified: %s", brief(strings.Join(missing, "; ")))
 	}

@@ -22,6 +22,9 @@ const (
 	// ErrDisturbed: somebody else has changed the project's encryption at rest while the change was under way; a person is
 	// asked whether it goes on.
 	ErrDisturbed = "Disturbed"
+	// ErrNoPath: a cluster is not switched, because the private endpoint of a region where it has nodes is not ACTIVE, or
+	// not approved.
+	ErrNoPath = "NoPath"
 	// ErrNotVerified: all was written, but the final look did not find what was asked for. Details hold the Report.
 	ErrNotVerified = "NotVerified"
 	// ErrRoleDenied: the policies of the IAM role do not let it use the key.

@@ -201,6 +201,14 @@ func (a *approvals) askEndpoints(regions []string, inUse func(region string) boo
 	}
 }
 
+// nowInUse says that a cluster is about to reach its key through the endpoints of some regions: from then on they cannot
+// be rejected.
+func (a *approvals) nowInUse(regions []string) {
+	for _, e := range a.regions {
+		e.inUse = e.inUse || slices.Contains(regions, e.region)
+	}
+}
+
 // region is the gate of a region's endpoint.
 func (a *approvals) region(region string) *endpointGate {
 	for _, e := range a.regions {

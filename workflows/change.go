@@ -220,7 +220,11 @@ func (c *change) await(ctx workflow.Context, w cmk.Wait) (done func()) {
 	if w.Since.IsZero() {
 		w.Since = workflow.Now(ctx).UTC()
 	}
-	c.status.Awaiting = append(c.status.Awaiting, w)
+	if w.For == cmk.AwaitingDecision { // what only a person moves on comes first
+		c.status.Awaiting = slices.Insert(c.status.Awaiting, 0, w)
+	} else {
+		c.status.Awaiting = append(c.status.Awaiting, w)
+	}
 	c.show(ctx)
 	return func() {
 		c.status.Awaiting = slices.DeleteFunc(c.status.Awaiting, func(o cmk.Wait) bool { return o.For == w.For && o.What == w.What })

@@ -25,6 +25,10 @@ type clusterSet struct {
 	looked time.Time
 	// begin asks Atlas for the switch of some clusters, after looking at all that it depends on.
 	begin func(ctx workflow.Context, names []string) ([]activities.ClusterState, error)
+	// hold, if set, waits until the next clusters may begin. It is called again after an error of begin that again, if
+	// set, says was because of that.
+	hold  func(ctx workflow.Context) error
+	again func(ctx workflow.Context, err error) bool
 	// refuses, if set, picks the errors of begin that are for the procedure rather than for a person.
 	refuses func(error) bool
 }
@@ -63,7 +67,7 @@ func (s *clusterSet) switchAll(ctx workflow.Context) error {
 	apart, _ := workflow.NewDisconnectedContext(ctx)
 	for {
 		if next := s.startable(ctx.Err() != nil); len(next) > 0 {
-			if err := s.start(apart, next); err != nil {
+			if err := s.start(ctx, apart, next); err != nil {
 				return err
 			}
 		}
@@ -104,11 +108,11 @@ func (s *clusterSet) canaryInFlight() bool {
 	return len(started) == 1 && !started[0].done && !started[0].skipped
 }
 
-// start begins with some clusters.
-func (s *clusterSet) start(ctx workflow.Context, next []*clusterSwitch) error {
+// start begins with some clusters, unless the change is cancelled while it waits for that or for a person.
+func (s *clusterSet) start(ctx, apart workflow.Context, next []*clusterSwitch) error {
 	names := clusterNames(next)
 	for {
-		states, err := s.begin(ctx, names)
+		states, err := s.tryToStart(ctx, apart, names)
 		if err == nil {
 			for i, c := range next {
 				s.wrote(ctx, cmk.SystemAtlas, "switch cluster to "+s.provider, c.cluster.Name)
@@ -119,10 +123,17 @@ func (s *clusterSet) start(ctx workflow.Context, next []*clusterSwitch) error {
 			s.show(ctx)
 			return nil
 		}
-		if errorType(err) == cmk.ErrLeaseLost || s.refuses != nil && s.refuses(err) {
+		if code := errorType(err); code == cmk.ErrLeaseLost || code == cmk.ErrAborted || s.refuses != nil && s.refuses(err) {
 			return err
 		}
-		switch s.askPerson(ctx, "cluster "+strings.Join(names, ", "), err, true) {
+		if s.again != nil && s.again(apart, err) {
+			continue
+		}
+		choice := s.askPerson(ctx, "cluster "+strings.Join(names, ", "), err, true)
+		if ctx.Err() != nil {
+			return nil
+		}
+		switch choice {
 		case cmk.SignalSkip:
 			for _, c := range next {
 				c.skipped = true
@@ -132,6 +143,15 @@ func (s *clusterSet) start(ctx workflow.Context, next []*clusterSwitch) error {
 			return failure(cmk.ErrAborted, "cluster %s: %s", strings.Join(names, ", "), reason(err))
 		}
 	}
+}
+
+func (s *clusterSet) tryToStart(ctx, apart workflow.Context, names []string) ([]activities.ClusterState, error) {
+	if s.hold != nil {
+		if err := s.hold(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.begin(apart, names)
 }
 
 func clusterNames(clusters []*clusterSwitch) []string {

@@ -57,8 +57,7 @@ func (e *enable) steps(ctx workflow.Context) error {
 		e.grantAccess,
 		e.enableEncryption,
 		e.goPrivate,
-		e.encryptClusters,
-		e.encryptSearchNodes,
+		e.putOnKey,
 		e.verify,
 	)
 }
@@ -72,7 +71,7 @@ var (
 // preflight reads everything and writes nothing.
 func (e *enable) preflight(ctx workflow.Context) error {
 	r := e.request
-	project := workflow.ExecuteActivity(looking(ctx, "read project "+r.ProjectID), atlas.ReadProject, activities.ProjectInput{ProjectID: r.ProjectID})
+	project := workflow.ExecuteActivity(looking(ctx, "read project "+r.ProjectID), atlas.ReadProject, activities.ProjectInput{ProjectID: r.ProjectID, Switching: &r.Clusters})
 	key := workflow.ExecuteActivity(looking(ctx, "read the key and its replicas"), kms.ReadKey, activities.KeyInput{Key: r.Key, Region: r.KeyRegion, RoleName: r.Role.Name})
 	role := workflow.ExecuteActivity(looking(ctx, "read IAM role "+r.Role.Name), iam.ReadIAMRole, activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name})
 	for _, read := range []struct {
@@ -101,7 +100,7 @@ func (e *enable) settle(ctx workflow.Context, t target, found []cmk.Finding) err
 	}
 	e.endpoints = newEndpointSet(e.change, e.target.regions, r.Deadlines, e.seen.Project.Endpoints)
 	e.clusters = newClusterSet(e.change, cmk.ProviderAWS, r.Parallel, time.Duration(r.Deadlines.Cluster), e.target.clusters)
-	e.clusters.begin = e.encrypt
+	e.clusters.begin, e.clusters.hold, e.clusters.again = e.encrypt, e.endpoints.stand, e.pathLost
 	e.approvals.askEndpoints(e.target.regions, e.inUse)
 	e.endpoints.saw(ctx, e.endpoints.current)
 	e.show(ctx)
@@ -247,6 +246,44 @@ func (e *enable) createEndpoints(ctx workflow.Context) error {
 	return e.endpoints.awaitReady(ctx)
 }
 
+// putOnKey puts the clusters and the search nodes on the key, with an eye on the endpoints through which they reach it. It is
+// over when they stand as people have approved them.
+func (e *enable) putOnKey(ctx workflow.Context) error {
+	if e.clusters.finished() && !e.searchNodesMissing() {
+		return nil
+	}
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	attending, stop := workflow.WithCancel(apart)
+	defer stop()
+	workflow.GoNamed(attending, "private endpoints", e.endpoints.attend)
+	return inOrder(ctx, e.encryptClusters, e.encryptSearchNodes, e.standOnEndpoints)
+}
+
+// standOnEndpoints waits until every endpoint is ACTIVE and approved, and asks a person about what does not pass by itself.
+func (e *enable) standOnEndpoints(ctx workflow.Context) error {
+	for {
+		err := e.endpoints.stand(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if code := errorType(err); code == cmk.ErrLeaseLost || code == cmk.ErrAborted {
+			return err
+		}
+		if e.askPerson(ctx, "approval of the private endpoints", err, false) == cmk.SignalAbort {
+			return failure(cmk.ErrAborted, "%s", reason(err))
+		}
+	}
+}
+
+// pathLost looks at the endpoints when one has turned out not to be there, or not approved, and says whether that is so.
+func (e *enable) pathLost(ctx workflow.Context, err error) bool {
+	return errorType(err) == cmk.ErrNoPath && e.endpoints.look(ctx) == nil && !e.endpoints.complete()
+}
+
+func (e *enable) searchNodesMissing() bool {
+	return e.request.SearchNodes && !e.seen.Project.Encryption.SearchNodes
+}
+
 // encryptClusters switches the clusters. From the first one on there is no way back.
 func (e *enable) encryptClusters(ctx workflow.Context) error {
 	if e.clusters.finished() {
@@ -280,7 +317,7 @@ func (e *enable) resumeClusters(ctx workflow.Context) error {
 
 // encryptSearchNodes puts the search nodes on the key, if that was asked for, and waits until they are.
 func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
-	if !e.request.SearchNodes || e.seen.Project.Encryption.SearchNodes {
+	if !e.searchNodesMissing() {
 		return nil
 	}
 	e.enter(ctx, cmk.PhaseSearchNodes)
@@ -308,6 +345,13 @@ func (e *enable) encrypt(ctx workflow.Context, names []string) ([]activities.Clu
 	var states []activities.ClusterState
 	// A cluster that is not IDLE is waited for, but not for ever: one that has lost its path may never be.
 	err := workflow.ExecuteActivity(within(writing(ctx, "switch to the key: "+strings.Join(names, ", ")), time.Duration(e.request.Deadlines.Cluster)), atlas.EncryptClusters, in).Get(ctx, &states)
+	if err == nil {
+		for _, c := range e.clusters.clusters {
+			if slices.Contains(names, c.cluster.Name) {
+				e.approvals.nowInUse(c.cluster.Regions)
+			}
+		}
+	}
 	return states, err
 }
 
@@ -316,7 +360,7 @@ func (e *enable) verify(ctx workflow.Context) error {
 	e.enter(ctx, cmk.PhaseVerification)
 	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Verification))
 	in := activities.VerifyInput{
-		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, Since: e.reachable, Until: deadline,
+		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, RoleARN: e.access.arn, Since: e.reachable, Until: deadline,
 		Endpoints: e.endpoints.ids(func(string) bool { return true }), Clusters: e.clusters.settled(),
 	}
 	var now activities.Encryption

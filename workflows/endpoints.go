@@ -28,6 +28,10 @@ type endpointSet struct {
 	began, looked time.Time
 	// asked is since when each region's approval has been waited for, by region and endpoint.
 	asked map[string]time.Time
+	// agreed are the regions whose endpoint is gone and is to be made anew, as a person has said.
+	agreed []string
+	// gaveUp is set once endpoints that were lost are not to be mended.
+	gaveUp error
 }
 
 func newEndpointSet(c *change, regions []string, deadlines cmk.Deadlines, before []activities.Endpoint) *endpointSet {
@@ -174,7 +178,12 @@ func (e *endpointSet) awaitReady(ctx workflow.Context) error {
 			}
 			continue
 		}
-		if err := e.watchUntil(ctx, deadline, false, func() bool { return e.approvals.rejectedRegion() != "" }); err != nil {
+		err := e.watchUntil(ctx, deadline, false, func() bool { return e.approvals.rejectedRegion() != "" })
+		if errorType(err) == cmk.ErrExpired {
+			err = e.overdue(ctx, err)
+			deadline = workflow.Now(ctx).Add(time.Duration(e.deadlines.Endpoint))
+		}
+		if err != nil {
 			return err
 		}
 	}

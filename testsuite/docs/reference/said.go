@@ -35,6 +35,7 @@ func remedies() map[string]string {
 		cmk.ErrUnreachable:     "nothing at first: it is tried again; look at the network if it lasts",
 		cmk.ErrMisconfigured:   "give the worker what the message names",
 		cmk.ErrDisturbed:       "see what somebody else changed, and run the change again if it is still wanted",
+		cmk.ErrNoPath:          "approve the private endpoint, or see why it is not ACTIVE, and retry the step",
 		cmk.ErrNotEnterable:    "the message says what has begun; run it again once that is over",
 	}
 }
