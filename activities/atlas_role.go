@@ -120,6 +120,8 @@ type RemoveAccessRoleInput struct {
 	// are not among Known are meant.
 	RoleID string   `json:"roleId,omitempty"`
 	Known  []string `json:"known,omitempty"`
+	// Authorized asks for it only if it has been authorized.
+	Authorized bool `json:"authorized,omitempty"`
 }
 
 // RemoveAccessRole deauthorizes the role that the change made, unless something uses it.
@@ -136,7 +138,7 @@ func (a *Atlas) RemoveAccessRole(ctx context.Context, in RemoveAccessRoleInput) 
 		if in.RoleID == "" {
 			ours = r.ARN == "" && !slices.Contains(in.Known, r.ID)
 		}
-		if !ours || len(r.UsedBy) > 0 {
+		if !ours || len(r.UsedBy) > 0 || in.Authorized && !r.Authorized {
 			continue
 		}
 		if err := a.deauthorize(ctx, in.ProjectID, r.ID); err != nil {

@@ -49,13 +49,21 @@ func (a *access) known() []string {
 	return ids
 }
 
+// pendingBefore says whether the role that was granted had been pending when preflight looked.
+func (a *access) pendingBefore() bool {
+	return slices.ContainsFunc(a.roles, func(r activities.AccessRole) bool { return r.ID == a.granted.ID && !r.Authorized })
+}
+
 func (a *access) ensureAccessRole(ctx workflow.Context) error {
 	stood := func() bool { return slices.Contains(a.known(), a.granted.ID) }
 	a.saga.arm("deauthorize the cloud provider access role", func(ctx workflow.Context) error {
-		if stood() {
+		if stood() && !a.pendingBefore() {
 			return nil
 		}
-		in := activities.RemoveAccessRoleInput{Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, Known: a.known()}
+		// One of ours that was pending is not left authorized. Atlas knows no way back to pending: it goes.
+		in := activities.RemoveAccessRoleInput{
+			Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, Known: a.known(), Authorized: a.pendingBefore(),
+		}
 		if err := workflow.ExecuteActivity(writing(ctx, "undo: cloud provider access role"), atlas.RemoveAccessRole, in).Get(ctx, nil); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -18,9 +19,10 @@ func TestEnableFromNothing(t *testing.T) {
 	s := newStage(t, shared, sim.Options{})
 	s.start()
 	run := s.enable(nil)
-	s.until(run, "waiting for approval", func(st cmk.Status) bool {
-		return len(st.Awaiting) > 0 && st.Awaiting[0].For == cmk.AwaitingEndpointApproval
+	s.until(run, "waiting for approval alone", func(st cmk.Status) bool {
+		return len(st.Awaiting) > 0 && !slices.ContainsFunc(st.Awaiting, func(w cmk.Wait) bool { return w.For != cmk.AwaitingEndpointApproval })
 	})
+	require.Zero(t, s.eventsWhileLooking(run, 3), "waiting makes no history")
 	s.approveAll(run)
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
@@ -49,6 +51,24 @@ func TestEnableFromNothing(t *testing.T) {
 	require.Empty(t, report.Writes)
 	require.Len(t, s.writes(), before, "a finished change that is run again writes nothing")
 	s.record(again, "enable-done-already")
+}
+
+// eventsWhileLooking counts the events by which a history grows while the endpoints are looked at some times.
+func (s *stage) eventsWhileLooking(run client.WorkflowRun, looks int) int {
+	s.t.Helper()
+	count := func() (n int) {
+		for _, e := range s.world.Journal.Entries() {
+			if e.Operation == "listGroupEncryptionAtRestPrivateEndpoints" {
+				n++
+			}
+		}
+		return n
+	}
+	looked := count()
+	require.Eventually(s.t, func() bool { return count() > looked }, time.Minute, 20*time.Millisecond)
+	before, looked := len(s.history(run).Events), count()
+	require.Eventually(s.t, func() bool { return count() >= looked+looks }, time.Minute, 20*time.Millisecond)
+	return len(s.history(run).Events) - before
 }
 
 // The worker is killed in the middle of every phase and started again: the run ends as if nothing had happened, and

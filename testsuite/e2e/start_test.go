@@ -161,3 +161,24 @@ func TestEveryStartingPoint(t *testing.T) {
 		})
 	}
 }
+
+// A pending role of ours that a change has authorized does not stay authorized when the change is taken back.
+func TestCancelLeavesNoRoleAuthorized(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: grown(func(p *atlassim.Project) {
+		unswitched(p)
+		p.Roles[0].ARN, p.Encryption, p.Endpoints = "", nil, nil
+	})})
+	s.start()
+	run := s.enable(nil)
+	s.until(run, "waiting for approval", waitingForApproval)
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+	report, failed := s.result(run)
+	require.Equal(t, "Canceled", failed)
+	require.Equal(t, cmk.PhaseCompensated, report.Phase)
+	for _, p := range s.world.State().Atlas.Projects {
+		if p.ID == sim.ProjectA {
+			require.Empty(t, p.Roles)
+		}
+	}
+}
