@@ -73,17 +73,20 @@ func (x *exit) approvePlan(ctx workflow.Context) error {
 // look reads everything that a way out depends on.
 func (x *exit) look(ctx workflow.Context) error {
 	x.enter(ctx, cmk.PhasePreflight)
-	x.seen, x.looked = survey{}, workflow.Now(ctx)
+	// What was seen before stands until all is read anew: people may ask, and signal, at any time.
+	var seen survey
+	x.looked = workflow.Now(ctx)
 	id := x.projectID()
 	project := workflow.ExecuteActivity(looking(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id})
 	dependents := workflow.ExecuteActivity(looking(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
-	if err := project.Get(ctx, &x.seen.Project); err != nil {
+	if err := project.Get(ctx, &seen.Project); err != nil {
 		return err
 	}
-	if err := dependents.Get(ctx, &x.seen.Dependents); err != nil {
+	if err := dependents.Get(ctx, &seen.Dependents); err != nil {
 		return err
 	}
-	p := x.seen.Project
+	x.seen = seen
+	p := seen.Project
 	x.feed = p.Feed
 	x.endpoints = newEndpointSet(x.change, regionsOf(p.Endpoints), cmk.Deadlines{Endpoint: x.options.Deadlines.Endpoint, Approval: x.options.Deadlines.Approval}, p.Endpoints)
 	x.approvals.askEndpoints(nil, nil)
