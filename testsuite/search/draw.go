@@ -12,18 +12,21 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
 
-// schedules draws schedules of a change that finds the given world. What is simpler stands first everywhere, since rapid shrinks towards it.
-func schedules(start string) *rapid.Generator[schedule] {
+// schedules draws schedules of a procedure in the world that it finds. What is simpler stands first everywhere, since rapid shrinks towards it.
+func schedules(of scenario) *rapid.Generator[schedule] {
 	return rapid.Custom(func(t *rapid.T) schedule {
 		return schedule{
 			Seed:      rapid.Uint64().Draw(t, "seed"),
-			Start:     start,
+			Type:      of.workflowType,
+			Start:     of.start,
 			Assume:    assumptions(t),
 			Mode:      rapid.SampledFrom([]cmk.ApprovalMode{cmk.ApproveUse, cmk.ApproveCreate, cmk.ApproveProvider}).Draw(t, "mode"),
 			Approvers: rapid.IntRange(1, 2).Draw(t, "approvers"),
 			Parallel:  rapid.IntRange(1, 2).Draw(t, "parallel"),
 			Plan:      rapid.Bool().Draw(t, "plan"),
 			OnFailure: rapid.SampledFrom([]cmk.OnFailure{cmk.Compensate, cmk.Compensate, cmk.Stop}).Draw(t, "onFailure"),
+			Order:     rapid.SampledFrom([]cmk.DisableOrder{cmk.OrderPage, cmk.OrderKeepPrivatePath}).Draw(t, "order"),
+			Region:    rapid.SampledFrom([]string{"", "US_WEST_2"}).Draw(t, "region"),
 			Faults:    rapid.SliceOfN(rapid.Custom(faultRule), 0, 4).Draw(t, "faults"),
 			Events:    rapid.SliceOfN(rapid.Custom(drawEvent), 0, 8).Draw(t, "events"),
 			Calm:      rapid.SampledFrom([]time.Duration{30 * time.Minute, 2 * time.Hour, 6 * time.Hour}).Draw(t, "calm"),
@@ -38,7 +41,7 @@ func assumptions(t *rapid.T) string {
 	switches := []string{
 		"", "publicPathCut", "endpointNeedsPrivateNetworking", "duplicateEndpointRefused", "deletingTwinRefused", "providerShownAtOnce", "failedPatchKeeps",
 		"deauthorizeInUseRefused", "disableWithClustersRefused", "deleteInUseRefused", "validSeesDataPlane", "patchTestsAllRegions", "spellingRotates",
-		"omittedPrivateNetworkingKept", "connectionNameShown", "pendingRoleReused", "noComplianceNotFound",
+		"omittedPrivateNetworkingKept", "connectionNameShown", "pendingRoleReused", "noComplianceNotFound", "clusterOffWithEndpointsRefused",
 	}
 	on := []string{
 		"publicPathCut", "endpointNeedsPrivateNetworking", "duplicateEndpointRefused", "deletingTwinRefused", "providerShownAtOnce", "failedPatchKeeps",
@@ -90,6 +93,8 @@ func operations() []string {
 		"authorizeGroupCloudProviderAccessRole", "deauthorizeGroupCloudProviderAccessRole", "listGroupEncryptionAtRestPrivateEndpoints",
 		"createGroupEncryptionAtRestPrivateEndpoint", "requestGroupEncryptionAtRestPrivateEndpointDeletion", "listGroupClusters", "updateGroupCluster",
 		"listGroupEvents", "getGroupMaintenanceWindow", "iam:*", "iam:CreateRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:DeleteRole", "kms:*",
+		"listGroupClusterBackupSnapshots", "getGroupClusterSearchDeployment", "getGroupBackupCompliancePolicy", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
+		"iam:GetAccessKeyLastUsed",
 	}
 }
 
@@ -116,7 +121,7 @@ func drawEvent(t *rapid.T) event {
 	case signalRun, updateRun:
 		e.Detail = rapid.SampledFrom([]string{
 			cmk.SignalApproveEndpoint, cmk.SignalApproveEndpoint, cmk.SignalApprove, cmk.SignalRejectEndpoint, cmk.SignalReject, cmk.SignalRetry,
-			cmk.SignalSkip, cmk.SignalAbort, cmk.SignalStop,
+			cmk.SignalSkip, cmk.SignalAbort, cmk.SignalStop, cmk.SignalRestore,
 		}).Draw(t, "signal")
 		e.By = rapid.SampledFrom([]string{alice, bob, requester, ""}).Draw(t, "by")
 		e.Region = rapid.SampledFrom(append([]string{cmk.AllRegions}, regions()...)).Draw(t, "region")

@@ -23,6 +23,16 @@ func TestFound(t *testing.T) {
 			{At: 10 * time.Second, Kind: sim.DisableKey, Region: "US_WEST_2"},
 			{At: time.Minute, Kind: signalRun, Detail: cmk.SignalApproveEndpoint, By: alice, Region: cmk.AllRegions},
 		}},
+		// Whoever asked, or decided, while a way out looked at the project once more, broke the run for good.
+		"approved while it looks again": {Type: cmk.SafeDisableCMK, Start: startDone},
+		// The private path to be kept is not there: people are told, and the run neither goes on nor hangs.
+		"path to be kept is missing": {
+			Type: cmk.SafeDisableCMK, Start: startNoPath, Order: cmk.OrderKeepPrivatePath, Calm: 2 * time.Hour, Wish: wishSkipped,
+		},
+		// Others have removed all clusters: there is no region to enable, which is what the run says.
+		"no clusters left": {Start: startRole, Calm: 30 * time.Minute, Events: []event{
+			{At: time.Second, Kind: atlassim.RemoveCluster, Cluster: sim.ClusterGlobal}, {At: time.Second, Kind: atlassim.RemoveCluster, Cluster: sim.ClusterEast},
+		}},
 		// A project without a path could not be enabled again where Atlas's validity takes in the nodes.
 		"invalid for want of a path": {Start: startNoPath, Assume: `{"validSeesDataPlane":true}`},
 		// A cluster that had lost its path in the midst of its switch was waited for without end, and nobody was told.

@@ -85,14 +85,17 @@ func (p *play) strangers(e event) {
 	a := sim.Act{Act: atlassim.Act{Kind: e.Kind, Region: e.Region, Cluster: e.Cluster, Status: e.Detail}, Key: awssim.MultiRegionKeyARN, Role: grownRoleARN}
 	switch e.Kind {
 	case sim.DisableKey, sim.EnableKey, sim.ScheduleKeyDeletion:
-		a.Key = keyIn(e.Region)
+		a.Key = p.keyIn(e.Region)
 	case changeKey:
-		a.Kind, a.Key, a.Policy = sim.PutKeyPolicy, keyIn(e.Region), strangers
+		a.Kind, a.Key, a.Policy = sim.PutKeyPolicy, p.keyIn(e.Region), strangers
 	case changeTrust:
 		a.Kind, a.Policy = sim.SetTrust, p.strangerTrusted()
 	case atlassim.ScaleCluster:
 		a.Size, a.Status = "M40", ""
 	case atlassim.AddCluster:
+		if p.onCredentials() {
+			e.Region = regions()[0] // where the key is
+		}
 		a.Add = &atlassim.Cluster{Name: "added", Regions: []atlassim.Region{{Name: e.Region, Electable: 3}}}
 	case atlassim.RestartNode:
 		a.Node = ""
@@ -100,8 +103,11 @@ func (p *play) strangers(e event) {
 	p.act(a)
 }
 
-// keyIn is the replica of a region.
-func keyIn(region string) string {
+// keyIn is the project's key, as it is in a region.
+func (p *play) keyIn(region string) string {
+	if p.onCredentials() {
+		return awssim.SingleRegionKeyARN
+	}
 	return strings.Replace(awssim.MultiRegionKeyARN, "us-east-1", strings.ReplaceAll(strings.ToLower(region), "_", "-"), 1)
 }
 
@@ -141,8 +147,8 @@ func (p *play) appease() {
 	p.tell(atlassim.Act{Kind: atlassim.RestoreNetwork})
 	p.tell(atlassim.Act{Kind: atlassim.StopMaintenance})
 	for _, region := range regions() {
-		p.act(sim.Act{Act: atlassim.Act{Kind: sim.CancelKeyDeletion, Region: region}, Key: keyIn(region)})
-		p.act(sim.Act{Act: atlassim.Act{Kind: sim.EnableKey, Region: region}, Key: keyIn(region)})
+		p.act(sim.Act{Act: atlassim.Act{Kind: sim.CancelKeyDeletion, Region: region}, Key: p.keyIn(region)})
+		p.act(sim.Act{Act: atlassim.Act{Kind: sim.EnableKey, Region: region}, Key: p.keyIn(region)})
 	}
 	state := p.world.State().Atlas.Projects[0]
 	for _, e := range state.Endpoints {

@@ -61,9 +61,12 @@ func (p *play) answer(want wish) {
 			continue // it passes by itself
 		}
 		p.asked++
-		if w.For == cmk.AwaitingDecision {
+		switch {
+		case w.For == cmk.AwaitingDecision:
 			p.resolve(want, w)
-		} else if p.decide(want, w) {
+		case w.Signal == cmk.SignalRestore:
+			// It passes by itself too.
+		case p.decide(want, w):
 			return
 		}
 	}
@@ -77,7 +80,7 @@ func (p *play) decide(want wish, w cmk.Wait) bool {
 	}
 	// Where a rejection is refused they give in.
 	if want == wishRejected && p.asked <= retries {
-		if w.For == cmk.AwaitingPlanApproval {
+		if asksForPlan(w) {
 			p.run.signal(cmk.SignalReject, cmk.Decision{By: alice})
 		} else {
 			p.run.signal(cmk.SignalRejectEndpoint, cmk.Decision{By: alice, Region: w.Region})
@@ -92,7 +95,7 @@ func (p *play) decide(want wish, w cmk.Wait) bool {
 
 func (p *play) approve(w cmk.Wait) {
 	for _, by := range []string{alice, bob} {
-		if w.For == cmk.AwaitingPlanApproval {
+		if asksForPlan(w) {
 			p.run.signal(cmk.SignalApprove, cmk.Decision{By: by})
 			continue
 		}
@@ -100,6 +103,9 @@ func (p *play) approve(w cmk.Wait) {
 		p.run.signal(cmk.SignalApproveEndpoint, cmk.Decision{By: by, Region: w.Region})
 	}
 }
+
+// asksForPlan says whether a plan, or a part of one, is to be approved rather than an endpoint.
+func asksForPlan(w cmk.Wait) bool { return w.Signal == cmk.SignalApprove }
 
 // resolve answers what to do with a step that cannot go on: first to try again, in the end what people want.
 func (p *play) resolve(want wish, w cmk.Wait) {

@@ -11,7 +11,6 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
-	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 )
 
 // play is a schedule being played on a stage.
@@ -32,6 +31,8 @@ type play struct {
 	wrote int
 	due   []event
 	ended []outcome
+	// origin is when the schedule begins; switched when the project has ceased to use its access key.
+	origin, switched time.Time
 }
 
 // mostRuns is how many runs a schedule may have until it is calm: each termination makes one more.
@@ -52,7 +53,7 @@ func perform(s schedule) error {
 
 // all plays everything, up to what goes wrong.
 func (p *play) all() error {
-	for _, act := range []func() error{p.storm, p.converge, p.rest} {
+	for _, act := range []func() error{p.lead, p.storm, p.converge, p.rest} {
 		if err := act(); err != nil {
 			return err
 		}
@@ -72,26 +73,10 @@ func prepare(s schedule) (*play, error) {
 			return nil, err
 		}
 	}
-	if err := p.world.Faults.Add(s.Faults...); err != nil {
-		return nil, err
-	}
-	if s.Mode != cmk.ApproveProvider {
+	if s.enables() && s.Mode != cmk.ApproveProvider {
 		p.tell(atlassim.Act{Kind: atlassim.RequireApprovals})
 	}
 	return p, nil
-}
-
-// request is what is asked for, in every run.
-func (p *play) request() cmk.EnableRequest {
-	return cmk.EnableRequest{
-		ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Requester: requester,
-		Parallel: p.Parallel, PlanApproval: p.Plan, OnFailure: p.OnFailure,
-		Approval: cmk.ApprovalPolicy{Mode: p.Mode, Approvers: p.Approvers},
-		Deadlines: cmk.Deadlines{
-			Propagation: cmk.Duration(10 * time.Minute), Endpoint: cmk.Duration(2 * time.Hour), Cluster: cmk.Duration(12 * time.Hour),
-			Approval: cmk.Duration(24 * time.Hour), Verification: cmk.Duration(time.Hour),
-		},
-	}
 }
 
 // storm plays the schedule: one run, and another after each termination.
@@ -125,7 +110,7 @@ func (p *play) once(want wish, stormy bool) (outcome, error) {
 		p.arrange()
 	}
 	p.attend(want)
-	o, err := p.run.enable(p.request())
+	o, err := p.run.execute(p.workflowType(), p.request())
 	p.onWrite = func(bool) {}
 	if err == nil {
 		err = p.stuck
@@ -148,7 +133,7 @@ func named(o outcome) error {
 
 // arrange has what is still due happen in the run that begins.
 func (p *play) arrange() {
-	passed := p.clock.Now().Sub(beginning())
+	passed := p.clock.Now().Sub(p.origin)
 	for i, e := range p.due {
 		if e.Write == 0 {
 			p.run.in(max(e.At-passed, time.Millisecond), func() { p.come(i) })
@@ -185,10 +170,6 @@ func (p *play) meanwhile(happen func()) {
 	<-done
 }
 
-// inUse is Atlas's refusal, in some worlds, to delete an endpoint that has failed while clusters have nodes in its region:
-// who is told so can only ask Atlas.
-const inUse = "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_IN_USE"
-
 // converge is a run in calm weather, with everybody helpful: it ends verified, whatever was before.
 func (p *play) converge() error {
 	p.pause(3 * time.Hour)
@@ -197,7 +178,7 @@ func (p *play) converge() error {
 	if err != nil {
 		return err
 	}
-	if o.failed == inUse {
+	if p.rightly(o) {
 		p.refused = true
 		return p.judge()
 	}
@@ -229,12 +210,13 @@ func (p *play) rest() error {
 
 // lacking finds nodes that were ever without their key, where neither others nor the world that was found are to blame.
 func (p *play) lacking() error {
-	if p.foreign() || p.Start == startPublic || p.Start == startNoPath {
+	if p.foreign() || p.enables() && p.Start == startPublic || p.Start == startNoPath || !p.enables() && p.broken() {
 		return nil
 	}
+	bound := p.windows()
 	for _, c := range p.world.State().Atlas.Projects[0].Clusters {
 		for _, n := range c.Nodes {
-			if n.Without != (atlassim.Clock{}) {
+			if n.Without.Path > bound || n.Without.Grant+n.Without.Key > 0 {
 				return fmt.Errorf("the node %s of cluster %s in %s was without its key: %+v", n.ID, c.Name, n.Region, n.Without)
 			}
 		}
@@ -263,6 +245,10 @@ func (p *play) excused(v sim.Violation) bool {
 	if (p.has(sim.DisableKey) || p.has(sim.ScheduleKeyDeletion)) && strings.HasSuffix(v.Message, "has lost its enabled key") {
 		return true
 	}
+	// Who is ended inside a window cannot leave it.
+	if p.broken() && v.Rule == atlassim.RulePath && strings.HasSuffix(v.Message, "a window without path has been left open") {
+		return true
+	}
 	// An endpoint that had failed before, or without us, stays where no cluster has nodes any more.
 	if p.has(atlassim.RemoveCluster) && v.Rule == atlassim.RuleOnce && strings.HasSuffix(v.Message, "is left FAILED") {
 		return true
@@ -282,6 +268,12 @@ func (p *play) broken() bool {
 // readable is the state of the world as far as somebody has set it, as JSON: without times and last uses.
 func (p *play) readable() string {
 	state := p.world.State()
+	if p.leaves() { // endpoints that are put back are others, in the same regions
+		for i := range state.Atlas.Projects[0].Endpoints {
+			e := &state.Atlas.Projects[0].Endpoints[i]
+			*e = atlassim.EndpointState{Region: e.Region, Status: e.Status}
+		}
+	}
 	text, err := json.Marshal([]any{state.Atlas.Projects[0].Encryption, state.Atlas.Projects[0].Roles, state.Atlas.Projects[0].Endpoints, state.AWS.Roles, state.AWS.Keys})
 	if err != nil {
 		return err.Error()

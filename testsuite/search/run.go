@@ -64,9 +64,9 @@ func (s *stage) newRun() *run {
 	return r
 }
 
-// enable carries the procedure out, to its end.
-func (r *run) enable(request cmk.EnableRequest) (outcome, error) {
-	r.env.ExecuteWorkflow(cmk.EnableWithPrivateEndpoints, request)
+// execute carries a procedure out, to its end.
+func (r *run) execute(workflowType string, request any) (outcome, error) {
+	r.env.ExecuteWorkflow(workflowType, request)
 	ended := r.env.Now()
 	r.clock.follow(func() time.Time { return ended })
 	return r.outcome()
@@ -97,6 +97,10 @@ func (r *run) outcome() (outcome, error) {
 		}
 		o.report = *report
 		return o, nil
+	}
+	var panicked *temporal.PanicError
+	if errors.As(err, &panicked) {
+		return o, fmt.Errorf("the run ended in no way of its own: %w\n%s", err, panicked.StackTrace())
 	}
 	return o, fmt.Errorf("the run ended in no way of its own: %w", err)
 }

@@ -11,6 +11,8 @@ import (
 
 // schedule is all that happens to a change, decided beforehand. Its zero value is a change to which nothing happens.
 type schedule struct {
+	// Type is the workflow type; empty is EnableWithPrivateEndpoints.
+	Type string
 	// Seed is the world's.
 	Seed uint64
 	// Start names the world that the change finds.
@@ -23,6 +25,9 @@ type schedule struct {
 	Parallel  int
 	Plan      bool
 	OnFailure cmk.OnFailure
+	// Order is SafeDisableCMK's, Region the one whose endpoint RemovePrivateEndpoints removes; empty means all.
+	Order  cmk.DisableOrder
+	Region string
 	// Faults are in force until Calm.
 	Faults []fault.Rule
 	Events []event

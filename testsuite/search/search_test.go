@@ -12,7 +12,7 @@ import (
 )
 
 // few is how many schedules are tried by default; ATLAS_CMK_SCHEDULES says how many instead.
-const few = 180
+const few = 200
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// many sets how many schedules are tried of each start, unless rapid's own flag says so.
+// many sets how many schedules are tried of each scenario, unless rapid's own flag says so.
 func many(text string) error {
 	n := few
 	if text == "" && !given("rapid.seed") {
@@ -41,7 +41,7 @@ func many(text string) error {
 	if given("rapid.checks") {
 		return nil
 	}
-	return flag.Set("rapid.checks", strconv.Itoa(max(1, n/len(starts()))))
+	return flag.Set("rapid.checks", strconv.Itoa(max(1, n/len(scenarios()))))
 }
 
 // given says whether a flag stands on the command line.
@@ -54,11 +54,11 @@ func given(name string) bool {
 // Whatever happens to a change, and whenever: no rule is broken, every run ends in a way that has a name, or waits for
 // people who are told what to do, and a run in calm weather ends verified, after which there is nothing left to write.
 func TestSchedules(t *testing.T) {
-	for _, start := range starts() {
-		t.Run(start, func(t *testing.T) {
+	for _, of := range scenarios() {
+		t.Run(of.String(), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(rt *rapid.T) {
-				s := schedules(start).Draw(rt, "schedule")
+				s := schedules(of).Draw(rt, "schedule")
 				if err := perform(s); err != nil {
 					rt.Fatalf("%v\n%s", s, err)
 				}
@@ -69,20 +69,20 @@ func TestSchedules(t *testing.T) {
 
 // A change to which nothing happens.
 func TestCalm(t *testing.T) {
-	for _, start := range starts() {
-		t.Run(start, func(t *testing.T) {
+	for _, of := range scenarios() {
+		t.Run(of.String(), func(t *testing.T) {
 			t.Parallel()
-			require.NoError(t, perform(schedule{Start: start}))
+			require.NoError(t, perform(schedule{Type: of.workflowType, Start: of.start}))
 		})
 	}
 }
 
 // The same schedule is the same play, so that one that has failed can be looked at again.
 func TestPlaysRepeat(t *testing.T) {
-	for i, start := range starts() {
-		t.Run(start, func(t *testing.T) {
+	for i, of := range scenarios() {
+		t.Run(of.String(), func(t *testing.T) {
 			t.Parallel()
-			s := schedules(start).Example(i)
+			s := schedules(of).Example(i)
 			first, again := newPlay(t, s), newPlay(t, s)
 			require.NoError(t, first.all())
 			require.NoError(t, again.all())

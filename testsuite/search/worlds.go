@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
@@ -33,6 +34,8 @@ const (
 	startPublic     = "public"
 	startNoPath     = "no path"
 	startDone       = "done"
+	// startCredentials is a project that uses its key by an IAM user's access key.
+	startCredentials = "credentials"
 )
 
 func starts() []string {
@@ -54,8 +57,11 @@ func worldOf(start string) *sim.Config {
 	}
 	p := &config.Atlas.Projects[0]
 	p.Clusters = slices.DeleteFunc(p.Clusters, func(c atlassim.Cluster) bool { return !slices.Contains(clusterNames(), c.Name) })
-	if start == startNothing || start == "" {
+	switch start {
+	case startNothing, "":
 		return &config
+	case startCredentials:
+		return onCredentials(&config)
 	}
 	p.Roles = []atlassim.AccessRole{{ID: grownRole, ExternalID: grownExternal, ARN: grownRoleARN}}
 	config.AWS.Accounts[0].Roles = append(config.AWS.Accounts[0].Roles, iamRole())
@@ -87,6 +93,19 @@ func worldOf(start string) *sim.Config {
 		}
 	}
 	return &config
+}
+
+// onCredentials has project A use a key of one region through an access key, with a snapshot that needs both for a while.
+func onCredentials(config *sim.Config) *sim.Config {
+	p := &config.Atlas.Projects[0]
+	p.Encryption = &atlassim.Encryption{
+		Key: awssim.SingleRegionKeyID, Region: "US_EAST_1", AccessKeyID: awssim.AtlasUserAccessKeyID, SecretAccessKey: awssim.AtlasUserSecret,
+	}
+	for i := range p.Clusters {
+		p.Clusters[i].Provider, p.Clusters[i].Regions, p.Clusters[i].Snapshots = cmk.ProviderAWS, []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, nil
+	}
+	p.Clusters[0].Snapshots = []atlassim.Snapshot{{Age: 24 * time.Hour, Retention: 60 * time.Hour}}
+	return config
 }
 
 func iamRole() awssim.Role {

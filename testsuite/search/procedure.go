@@ -1,0 +1,170 @@
+package search
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+)
+
+// scenario is a procedure and the world that it finds.
+type scenario struct{ workflowType, start string }
+
+func (s scenario) String() string { return s.workflowType + "/" + s.start }
+
+// scenarios are all that is searched.
+func scenarios() []scenario {
+	var all []scenario
+	add := func(workflowType string, starts ...string) {
+		for _, start := range starts {
+			all = append(all, scenario{workflowType, start})
+		}
+	}
+	add(cmk.EnableWithPrivateEndpoints, starts()...)
+	add(cmk.SafeDisableCMK, startDone, startPublic, startNoPath, startSome, startFailed, startKey)
+	add(cmk.DisablePrivateNetworking, startDone, startSome, startReady, startFailed, startNoPath)
+	add(cmk.RemovePrivateEndpoints, startReady, startFailed, startSome)
+	add(cmk.MigrateUserToRole, startCredentials)
+	add(cmk.RetireAccess, startCredentials)
+	return all
+}
+
+func (s schedule) workflowType() string {
+	if s.Type == "" {
+		return cmk.EnableWithPrivateEndpoints
+	}
+	return s.Type
+}
+
+func (s schedule) enables() bool { return s.workflowType() == cmk.EnableWithPrivateEndpoints }
+
+// leaves says whether the procedure takes private endpoints away.
+func (s schedule) leaves() bool {
+	return slices.Contains([]string{cmk.SafeDisableCMK, cmk.DisablePrivateNetworking, cmk.RemovePrivateEndpoints}, s.Type)
+}
+
+// onCredentials says whether the world is one whose project uses an access key, or did.
+func (s schedule) onCredentials() bool { return s.Start == startCredentials }
+
+// lead brings the world to where the schedule begins: an access key is retired after a migration. Then trouble begins.
+func (p *play) lead() error {
+	if p.Type == cmk.RetireAccess {
+		s := p.schedule
+		p.Type, p.calm = cmk.MigrateUserToRole, true
+		o, err := p.once(wishDone, false)
+		if err != nil {
+			return err
+		}
+		if o.failed != "" {
+			return fmt.Errorf("the migration before ended with %q: %s", o.failed, o.report.Problem)
+		}
+		p.schedule, p.calm, p.ended, p.switched = s, false, nil, p.clock.Now()
+	}
+	p.origin = p.clock.Now()
+	return p.world.Faults.Add(p.Faults...)
+}
+
+// request is what is asked for, in every run.
+func (p *play) request() any {
+	const day = 24 * time.Hour
+	exit := cmk.ExitOptions{
+		ProjectID: sim.ProjectA, Requester: requester, Approval: cmk.PlanPolicy{Approvers: p.Approvers}, OnFailure: cmk.Stop,
+		Deadlines: cmk.ExitDeadlines{
+			Approval: cmk.Duration(day), Endpoint: cmk.Duration(6 * time.Hour), Window: cmk.Duration(time.Hour),
+			Cluster: cmk.Duration(12 * time.Hour), Search: cmk.Duration(12 * time.Hour), Verification: cmk.Duration(time.Hour),
+		},
+	}
+	if p.OnFailure == cmk.Compensate && p.Type != cmk.RemovePrivateEndpoints {
+		exit.OnFailure = cmk.Restore
+	}
+	switch p.workflowType() {
+	case cmk.SafeDisableCMK:
+		return cmk.DisableRequest{ExitOptions: exit, Order: p.Order, ResumePaused: true}
+	case cmk.DisablePrivateNetworking:
+		return cmk.NetworkingRequest{ExitOptions: exit}
+	case cmk.RemovePrivateEndpoints:
+		r := cmk.RemoveRequest{ExitOptions: exit, Endpoints: cmk.EndpointSelection{All: p.Region == ""}}
+		if p.Region != "" {
+			r.Endpoints.Regions = []string{p.Region}
+		}
+		return r
+	case cmk.MigrateUserToRole:
+		return cmk.MigrateRequest{
+			ProjectID: sim.ProjectA, Requester: requester, Approval: exit.Approval, OnFailure: p.OnFailure,
+			Deadlines: cmk.MigrateDeadlines{Approval: cmk.Duration(day), Verification: cmk.Duration(time.Hour)},
+			Retire:    cmk.MigrateRetirement{None: true},
+		}
+	case cmk.RetireAccess:
+		return cmk.RetireRequest{
+			AccessKeyID: awssim.AtlasUserAccessKeyID, ProjectIDs: []string{sim.ProjectA}, SwitchedAt: p.switched, Requester: requester, Approval: exit.Approval,
+			RetireOptions: cmk.RetireOptions{Disuse: cmk.Duration(12 * time.Hour), SettleInactive: cmk.Duration(12 * time.Hour), ApprovalDeadline: cmk.Duration(day)},
+		}
+	}
+	return cmk.EnableRequest{
+		ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Requester: requester,
+		Parallel: p.Parallel, PlanApproval: p.Plan, OnFailure: p.OnFailure,
+		Approval: cmk.ApprovalPolicy{Mode: p.Mode, Approvers: p.Approvers},
+		Deadlines: cmk.Deadlines{
+			Propagation: cmk.Duration(10 * time.Minute), Endpoint: cmk.Duration(2 * time.Hour), Cluster: cmk.Duration(12 * time.Hour),
+			Approval: cmk.Duration(day), Verification: cmk.Duration(time.Hour),
+		},
+	}
+}
+
+// inUse is Atlas's refusal, in some worlds, to delete an endpoint that has failed while clusters have nodes in its region:
+// who is told so can only ask Atlas.
+const inUse = "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_IN_USE"
+
+// rightly says whether a run was refused what the world leaves no way to, by what is there rather than by what the run says.
+func (p *play) rightly(o outcome) bool {
+	project := p.world.State().Atlas.Projects[0]
+	switch o.failed {
+	case inUse:
+		return true
+	case cmk.ErrAborted: // people were told that the private path to be kept is not there
+		return p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project)
+	case cmk.ErrPreflightFailed:
+	default:
+		return false
+	}
+	for _, f := range o.report.Findings {
+		switch {
+		case f.Severity != cmk.SeverityError:
+		case f.Code == cmk.FindingNoRegions && len(project.Clusters) == 0:
+		case f.Code == cmk.FindingEndpointInUse && p.Type == cmk.RemovePrivateEndpoints && project.Encryption != nil && project.Encryption.Private &&
+			slices.ContainsFunc(project.Clusters, onKey):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// windows is for how long nodes may have been without a path: in all windows that the runs have reported, give or take
+// the seconds in which an answer comes back.
+func (p *play) windows() time.Duration {
+	var total time.Duration
+	for _, o := range p.ended {
+		for _, w := range o.report.Windows {
+			total += w.Until.Sub(w.From) + time.Minute
+		}
+	}
+	return total
+}
+
+// pathless says whether some cluster on the key has nodes in a region without an ACTIVE endpoint.
+func pathless(p atlassim.ProjectState) bool {
+	active := map[string]bool{}
+	for _, e := range p.Endpoints {
+		active[e.Region] = active[e.Region] || e.Status == string(cmk.EndpointActive)
+	}
+	return p.Encryption != nil && p.Encryption.Private && slices.ContainsFunc(p.Clusters, func(c atlassim.ClusterState) bool {
+		return onKey(c) && slices.ContainsFunc(c.Nodes, func(n atlassim.NodeState) bool { return !active[n.Region] })
+	})
+}
+
+func onKey(c atlassim.ClusterState) bool { return c.Provider == cmk.ProviderAWS }
