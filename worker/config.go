@@ -21,6 +21,8 @@ type config struct {
 	searchAttributes bool
 	// deployment and build turn on worker versioning, when both are set.
 	deployment, build string
+	// nexus has the worker serve the Nexus service.
+	nexus bool
 }
 
 const (
@@ -66,6 +68,7 @@ func configure(env func(string) string) (config, error) {
 		searchAttributes: env("ATLAS_CMK_SEARCH_ATTRIBUTES") != "off",
 		deployment:       env("TEMPORAL_WORKER_DEPLOYMENT_NAME"),
 		build:            env("TEMPORAL_WORKER_BUILD_ID"),
+		nexus:            env("ATLAS_CMK_NEXUS") == "on",
 	}
 	if (c.deployment == "") != (c.build == "") {
 		wrong = append(wrong, "TEMPORAL_WORKER_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID: set both, or neither")

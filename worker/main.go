@@ -96,6 +96,13 @@ func run(ctx context.Context) error {
 		keys,
 		activities.NewTemporal(temporal),
 	)
+	if c.nexus {
+		service, err := nexusService()
+		if err != nil {
+			return fmt.Errorf("set up the Nexus service: %w", err)
+		}
+		w.RegisterNexusService(service)
+	}
 	return work(ctx, logger, health, w)
 }
 

@@ -48,7 +48,8 @@ func begin(t *testing.T, th *theatre) *reading {
 		"TEMPORAL_CONFIG_FILE": filepath.Join(r.dir, "temporal.toml"), // not there: the machine's own profiles are for real servers
 		"ATLAS_CMK_EVERY":      "100ms",
 		// As written, the simulator takes its usual ports.
-		"SIMULATED_ATLAS": freeAddress(t), "SIMULATED_AWS": freeAddress(t), "ATLAS_CMK_HEALTH_ADDRESS": "127.0.0.1:0",
+		"SIMULATED_ATLAS": freeAddress(t), "SIMULATED_AWS": freeAddress(t), "APPROVALS_ADDRESS": freeAddress(t),
+		"ATLAS_CMK_HEALTH_ADDRESS": "127.0.0.1:0",
 	}
 	return r
 }
@@ -127,7 +128,7 @@ var serverForm = regexp.MustCompile(`(?m)^Temporal +(\S+)`)
 // leave starts a block and leaves it running until the page has been read.
 func (r *reading) leave(b block) {
 	r.t.Helper()
-	p, err := proc.Start(proc.Spec{Name: b.String(), Path: "/bin/bash", Args: []string{"-euo", "pipefail", "-c", "exec " + b.text}, Dir: r.dir, Env: r.environ()})
+	p, err := proc.Start(proc.Spec{Name: b.String(), Path: "/bin/bash", Args: []string{"-euo", "pipefail", "-c", b.text}, Dir: r.dir, Env: r.environ()})
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { _ = p.Stop() })
 	require.Eventually(r.t, func() bool { return !p.Running() || strings.Contains(p.Tail(200), b.until) }, patience, 20*time.Millisecond, "%s: %s", b, b.text)
