@@ -132,6 +132,9 @@ func TestSDKDrivesEveryOperation(t *testing.T) {
 	response, err = backups.DeleteBackupShardedCluster(ctx, sim.ProjectA, "fresh", sharded.GetResults()[0].GetId()).Execute()
 	status(response, err, 204)
 
+	schedule, response, err := backups.GetBackupSchedule(ctx, sim.ProjectA, sim.ClusterEast).Execute()
+	status(response, err, 200)
+	require.Equal(t, 7, schedule.GetRestoreWindowDays())
 	snapshots, response, err := backups.ListBackupSnapshots(ctx, sim.ProjectA, sim.ClusterEast).Execute()
 	status(response, err, 200)
 	require.Len(t, snapshots.GetResults(), 1)

@@ -77,7 +77,11 @@ func (a *Atlas) resyncEnd(c *cluster, n *node) {
 		a.world.After(resyncRetry, func() { a.resyncEnd(c, n) })
 		return
 	}
+	was := c.encryptedAny()
 	n.encrypted = c.provider == providerAWS
+	if was && !c.encryptedAny() {
+		a.closeSpan(c)
+	}
 	n.up, n.refused, n.unreached = !c.paused, false, false
 	a.resyncNext(c)
 }

@@ -59,6 +59,9 @@ func (a *Atlas) addCluster(p *project, cfg Cluster) error {
 	}
 	c.doc["backupEnabled"] = cfg.Backup || cfg.PointInTime || len(cfg.Snapshots) > 0
 	c.doc["pitEnabled"] = cfg.PointInTime
+	if cfg.RestoreWindowDays > 0 {
+		c.windowDays = cfg.RestoreWindowDays
+	}
 	c.doc["terminationProtectionEnabled"] = cfg.TerminationProtection
 	c.paused, c.flex, c.outage = cfg.Paused, cfg.Flex, cfg.Outage
 	if cfg.Provider != "" {
@@ -93,7 +96,7 @@ func (a *Atlas) newCluster(p *project, name string) *cluster {
 	doc["clusterType"] = "REPLICASET"
 	return &cluster{
 		project: p, id: a.world.ID("cluster"), name: name, created: a.world.Now(), doc: doc, state: idle,
-		provider: providerNone, shown: providerNone, processArgs: initialProcessArgs(),
+		provider: providerNone, shown: providerNone, processArgs: initialProcessArgs(), windowDays: defaultRestoreWindow,
 	}
 }
 

@@ -107,10 +107,12 @@ type Cluster struct {
 	DataGB  float64  `yaml:"dataGB,omitempty" json:"dataGB,omitempty"`
 	Regions []Region `yaml:"regions" json:"regions"`
 	// Provider is encryptionAtRestProvider, NONE if empty.
-	Provider              string       `yaml:"encryptionAtRestProvider,omitempty" json:"encryptionAtRestProvider,omitempty"`
-	Paused                bool         `yaml:"paused,omitempty" json:"paused,omitempty"`
-	Backup                bool         `yaml:"backup,omitempty" json:"backup,omitempty"`
-	PointInTime           bool         `yaml:"pointInTime,omitempty" json:"pointInTime,omitempty"`
+	Provider    string `yaml:"encryptionAtRestProvider,omitempty" json:"encryptionAtRestProvider,omitempty"`
+	Paused      bool   `yaml:"paused,omitempty" json:"paused,omitempty"`
+	Backup      bool   `yaml:"backup,omitempty" json:"backup,omitempty"`
+	PointInTime bool   `yaml:"pointInTime,omitempty" json:"pointInTime,omitempty"`
+	// RestoreWindowDays is how far back it can be restored to any moment, with pointInTime; 7 if 0.
+	RestoreWindowDays     int          `yaml:"restoreWindowDays,omitempty" json:"restoreWindowDays,omitempty"`
 	TerminationProtection bool         `yaml:"terminationProtection,omitempty" json:"terminationProtection,omitempty"`
 	AutoScaling           *AutoScaling `yaml:"autoScaling,omitempty" json:"autoScaling,omitempty"`
 	Search                *Search      `yaml:"search,omitempty" json:"search,omitempty"`

@@ -11,6 +11,9 @@ import (
 
 // configure puts a configuration into effect, nil to end it, and starts the periodic check of it.
 func (a *Atlas) configure(p *project, k *kms) {
+	if old := p.kms; old != nil && (k == nil || old.key != k.key || old.roleID != k.roleID || old.accessKeyID != k.accessKeyID) {
+		a.closeSpans(p)
+	}
 	p.kms = k
 	p.generation++
 	if k != nil {

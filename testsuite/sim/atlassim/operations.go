@@ -133,6 +133,7 @@ func operations() []operation {
 		read("listGroupClusterBackupSnapshotShardedClusters", ofOne+"/backup/snapshots/shardedClusters", v2023, reader, setBackup, listShardedSnapshots),
 		read("getGroupClusterBackupSnapshotShardedCluster", ofOne+"/backup/snapshots/shardedCluster/{snapshotId}", v2023, reader, setBackup, getSnapshot),
 		write("deleteGroupClusterBackupSnapshotShardedCluster", del, ofOne+"/backup/snapshots/shardedCluster/{snapshotId}", v2023, 204, owner, setBackup, deleteSnapshot),
+		read("getGroupClusterBackupSchedule", ofOne+"/backup/schedule", vAug, reader, setBackup, getSchedule),
 		read("listGroupClusterBackupRestoreJobs", ofOne+"/backup/restoreJobs", v2023, reader, setBackup, listRestores),
 		write("createGroupClusterBackupRestoreJob", post, ofOne+"/backup/restoreJobs", v2023, 200, owner, setBackup, createRestore),
 		read("getGroupClusterBackupRestoreJob", ofOne+"/backup/restoreJobs/{restoreJobId}", v2023, reader, setBackup, getRestore),

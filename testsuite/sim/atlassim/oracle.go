@@ -64,7 +64,7 @@ type oracle struct {
 	violations []Violation
 	told       map[string]bool
 	clocks     map[*node]*Clock
-	lacks      map[any]lack // of nodes, of snapshots, and of clusters that still need a former key
+	lacks      map[any]lack // of nodes, of snapshots, of the past, and of clusters that still need a former key
 	last       time.Time
 	happened   uint64
 	dirty      bool
@@ -145,6 +145,10 @@ func (a *Atlas) judgeNeeds() {
 			if c.former != nil {
 				present[c] = true
 				a.need(p, c, c.former, a.lackOfFormer(p, c.former, seen), fmt.Sprintf("cluster %s, not yet wrapped with another key,", c.name))
+			}
+			for _, s := range c.spans {
+				present[s] = true
+				a.need(p, s, s.kms, a.lackOfFormer(p, s.kms, seen), fmt.Sprintf("the point-in-time window of cluster %s from before %s", c.name, stamp(s.until)))
 			}
 			for _, s := range c.snapshots {
 				if s.kms != nil {

@@ -88,11 +88,14 @@ func createRestore(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body struct{ DeliveryType, SnapshotID, TargetClusterName, TargetGroupID string }
+	var body struct {
+		DeliveryType, SnapshotID, TargetClusterName, TargetGroupID string
+		PointInTimeUTCSeconds                                      int64
+	}
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
-	s, err := k.restorable(body.DeliveryType, body.SnapshotID)
+	s, err := c.restorable(k, body.DeliveryType, body.SnapshotID, body.PointInTimeUTCSeconds)
 	if err != nil {
 		return nil, err
 	}
@@ -133,12 +136,15 @@ func createRestore(c *call) (any, error) {
 	return c.restoreView(k, j), nil
 }
 
-// restorable is the snapshot that a job means: for a point in time, the newest.
-func (c *cluster) restorable(delivery, id string) (*snapshot, error) {
-	if delivery == "pointInTime" && id == "" && len(c.snapshots) > 0 {
-		return c.snapshots[len(c.snapshots)-1], nil
+// restorable is what a job means: a snapshot, or a moment of the past.
+func (a *Atlas) restorable(c *cluster, delivery, id string, seconds int64) (*snapshot, error) {
+	if delivery != "pointInTime" {
+		return c.snapshot(id)
 	}
-	return c.snapshot(id)
+	if s := a.moment(c, time.Unix(seconds, 0)); s != nil {
+		return s, nil
+	}
+	return nil, invalidAttribute("pointInTimeUTCSeconds")
 }
 
 // readable is whether a snapshot can be decrypted: with the credentials or role of its time, or with today's.

@@ -121,7 +121,10 @@ type cluster struct {
 	work      int
 	resyncing bool
 	// outage of a region is being simulated
-	outage      bool
+	outage bool
+	// spans are what of the past can be restored to any moment, and windowDays how far that goes back.
+	spans       []*span
+	windowDays  int
 	snapshots   []*snapshot
 	restores    []*restoreJob
 	processArgs map[string]any
