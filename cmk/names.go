@@ -149,3 +149,6 @@ const (
 	ClusterDeleting  = "DELETING"
 	ClusterRepairing = "REPAIRING"
 )
+
+// WatchID is the workflow id of the watch of a project.
+func WatchID(projectID string) string { return "cmk-watch-" + projectID }

@@ -21,6 +21,7 @@ func RequestTypes() []RequestType {
 		requestType(SafeDisableCMK, DecodeDisable),
 		requestType(DisablePrivateNetworking, DecodeNetworking),
 		requestType(RemovePrivateEndpoints, DecodeRemove),
+		requestType(ReadProject, DecodeRead),
 	}
 }
 

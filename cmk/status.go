@@ -20,7 +20,11 @@ type Status struct {
 	// had, no path to their key.
 	State   ProjectState `json:"state,omitempty"`
 	Windows []Window     `json:"windows,omitempty"`
-	Writes  []Write      `json:"writes,omitempty"`
+	// Settings, Search and Key are the project's as they were last read, where a workflow tells of the project as it is now.
+	Settings *FinalState    `json:"settings,omitempty"`
+	Search   []SearchReport `json:"search,omitempty"`
+	Key      *KeyReport     `json:"key,omitempty"`
+	Writes   []Write        `json:"writes,omitempty"`
 	// Documents are policies for somebody else to put in place.
 	Documents []Document `json:"documents,omitempty"`
 	// Approvals are the votes on the plan; those on endpoints stand with them.

@@ -23,6 +23,7 @@ type changes interface {
 	Disable(context.Context, cmk.DisableRequest, client.StartOptions) (client.Run, error)
 	RemoveEndpoints(context.Context, cmk.RemoveRequest, client.StartOptions) (client.Run, error)
 	DisableNetworking(context.Context, cmk.NetworkingRequest, client.StartOptions) (client.Run, error)
+	Read(context.Context, cmk.ReadRequest, client.StartOptions) (client.Run, error)
 	Send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error)
 	Signal(ctx context.Context, workflowID, name string, payload any) error
 	Status(ctx context.Context, workflowID string) (*cmk.Status, error)

@@ -80,6 +80,10 @@ func (f *fake) DisableNetworking(_ context.Context, r cmk.NetworkingRequest, o c
 	return f.begin(r, o)
 }
 
+func (f *fake) Read(_ context.Context, r cmk.ReadRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
 func (f *fake) begin(request any, o client.StartOptions) (client.Run, error) {
 	f.other, f.options = request, o
 	return client.Run{WorkflowID: "some-id", RunID: "run-1"}, f.startError

@@ -73,6 +73,8 @@ func takesAway(workflow string) bool {
 
 func approvalText(e cmk.EndpointReport, ended bool) string {
 	switch e.Approval {
+	case cmk.ApprovalUnknown:
+		return "approval not known"
 	case cmk.ApprovalNotNeeded:
 		return "no approval needed"
 	case cmk.ApprovalApproved, cmk.ApprovalRejected:

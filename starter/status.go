@@ -13,20 +13,28 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var watch bool
+	var watch, now bool
 	cmd := &cobra.Command{
 		Use:   "status" + targetUse,
 		Short: "Show where a change stands, what it waits for, and what moves it on",
+		Long: `Status shows where a change or a watch stands. With --now it reads the project itself instead: its settings, endpoints,
+clusters, search nodes and key, and what is not well with them. That writes nothing; Atlas validates the key.`,
 		Example: `  starter status 64b7f0c2a1b2c3d4e5f60718
   starter status cmk-64b7f0c2a1b2c3d4e5f60718 --watch
-  starter status cmk-64b7f0c2a1b2c3d4e5f60718 -o json`,
+  starter status cmk-64b7f0c2a1b2c3d4e5f60718 -o json
+  starter status 64b7f0c2a1b2c3d4e5f60718 --now`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.does(func(cmd *cobra.Command, args []string) error {
+			if now {
+				return a.project(cmd.Context(), args[0])
+			}
 			return a.status(cmd.Context(), workflowID(args[0]), watch)
 		}),
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "follow the change until it has ended; exit as enable --wait does")
-	cmd.Flags().DurationVar(&a.timeout, "timeout", 0, "stop watching after this long; the change goes on")
+	cmd.Flags().BoolVar(&now, "now", false, "read the project as it is now; the argument is its id")
+	cmd.MarkFlagsMutuallyExclusive("watch", "now")
+	cmd.Flags().DurationVar(&a.timeout, "timeout", 0, "stop waiting after this long")
 	return cmd
 }
 

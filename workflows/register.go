@@ -19,5 +19,6 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(RemovePrivateEndpoints, workflow.RegisterOptions{Name: cmk.RemovePrivateEndpoints})
 	r.RegisterWorkflowWithOptions(MigrateUserToRole, workflow.RegisterOptions{Name: cmk.MigrateUserToRole})
 	r.RegisterWorkflowWithOptions(RetireAccess, workflow.RegisterOptions{Name: cmk.RetireAccess, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	r.RegisterWorkflowWithOptions(ReadProject, workflow.RegisterOptions{Name: cmk.ReadProject})
 	r.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
 }

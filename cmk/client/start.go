@@ -99,6 +99,13 @@ func (c *Client) DisableNetworking(ctx context.Context, request cmk.NetworkingRe
 	})
 }
 
+// Read starts ReadProject, which reads a project as it is now. An earlier one that still waits for a worker makes way.
+func (c *Client) Read(ctx context.Context, request cmk.ReadRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeRead, func(r cmk.ReadRequest) beginning {
+		return beginning{workflow: cmk.ReadProject, id: cmk.ReadID(r.ProjectID), what: "read Atlas project " + r.ProjectID, replaces: true}
+	})
+}
+
 // beginning is what Temporal is told of a change when it is started.
 type beginning struct {
 	// workflow is its type.
@@ -109,6 +116,8 @@ type beginning struct {
 	what, details string
 	requester     string
 	dryRun        bool
+	// replaces is true where an earlier run may be ended for this one: it writes nothing.
+	replaces bool
 }
 
 func ofProject(projectID, workflow, what string) beginning {
@@ -167,6 +176,9 @@ func (b beginning) options(o StartOptions) client.StartWorkflowOptions {
 	}
 	if options.ID == "" {
 		options.ID = b.id
+	}
+	if b.replaces {
+		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
 	}
 	if b.dryRun {
 		options.StaticSummary = "Plan to " + b.what
