@@ -66,7 +66,7 @@ func (a *Atlas) undisturbed(ctx context.Context, projectID string, under Lease) 
 	if under.Feed == nil {
 		return nil
 	}
-	events, err := a.actsSince(ctx, projectID, under.Feed.At)
+	events, err := a.events(ctx, projectID, acts(), under.Feed.At)
 	if err != nil {
 		return err
 	}
@@ -85,10 +85,11 @@ func (a *Atlas) undisturbed(ctx context.Context, projectID string, under Lease) 
 		cmk.ErrDisturbed, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*endOf(events)}})
 }
 
-func (a *Atlas) actsSince(ctx context.Context, projectID string, since time.Time) ([]admin.EventViewForNdsGroup, error) {
+// events are those of some types since a time, or all of them, newest first.
+func (a *Atlas) events(ctx context.Context, projectID string, types []string, since time.Time) ([]admin.EventViewForNdsGroup, error) {
 	var all []admin.EventViewForNdsGroup
 	for page := 1; ; page++ {
-		ask := a.api.EventsApi.ListGroupEvents(ctx, projectID).EventType(acts()).ItemsPerPage(pageSize).PageNum(page).IncludeCount(false)
+		ask := a.api.EventsApi.ListGroupEvents(ctx, projectID).EventType(types).ItemsPerPage(pageSize).PageNum(page).IncludeCount(false)
 		if !since.IsZero() {
 			ask = ask.MinDate(since)
 		}

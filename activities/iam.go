@@ -102,10 +102,7 @@ func (a *IAM) ReadIAMRole(ctx context.Context, in IAMRoleInput) (*IAMRole, error
 		return nil, err
 	}
 	if permissions != nil {
-		var s statement
-		if at := permissions.find(Sid(in.ProjectID)); at >= 0 && json.Unmarshal(permissions.statements[at], &s) == nil {
-			out.Keys = s.Resource
-		}
+		out.Keys = grantedBy(permissions, in.ProjectID)
 	}
 	return out, nil
 }

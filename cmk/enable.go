@@ -190,12 +190,7 @@ func DecodeEnable(data []byte) (EnableRequest, error) {
 }
 
 func (r *EnableRequest) complete() {
-	if key, err := ParseKey(r.Key); err == nil && r.KeyRegion == "" {
-		r.KeyRegion = string(key.Region)
-	}
-	if region, ok := ParseRegion(r.KeyRegion); ok {
-		r.KeyRegion = string(region)
-	}
+	r.KeyRegion = keyRegion(r.Key, r.KeyRegion)
 	normalizeRegions(r.Regions)
 	slices.Sort(r.Clusters.Names)
 	if r.Role.Mode == "" {
@@ -270,16 +265,8 @@ func (r *EnableRequest) validate() error {
 	validateProjectID(&p, r.ProjectID)
 	if r.Key == "" {
 		p.add("key", "", "is missing: name the KMS key by ARN, id or alias")
-	} else if key, err := ParseKey(r.Key); err != nil {
-		p.add("key", r.Key, "%s", err)
-	} else if key.Region != "" && string(key.Region) != r.KeyRegion {
-		p.add("keyRegion", r.KeyRegion, "is not the region of the key's ARN, %s: leave it out, or name the replica there", key.Region)
 	}
-	if r.KeyRegion == "" {
-		p.add("keyRegion", "", "is missing: a key given by id or alias needs the region to look it up in")
-	} else if _, ok := ParseRegion(r.KeyRegion); !ok {
-		p.add("keyRegion", r.KeyRegion, "give an AWS region, such as US_EAST_1 or us-east-1")
-	}
+	validateKey(&p, r.Key, r.KeyRegion)
 	r.Role.validate(&p)
 	validateRegions(&p, "regions", r.Regions)
 	validateClusters(&p, r.Clusters)

@@ -89,6 +89,8 @@ const (
 	FindingNetworkingOff        FindingCode = "PRIVATE_NETWORKING_OFF"
 	FindingPlannedCovered       FindingCode = "PLANNED_CLUSTER_COVERED"
 	FindingPlannedUncovered     FindingCode = "PLANNED_CLUSTER_UNCOVERED"
+	FindingKeySpelling          FindingCode = "KEY_SPELLING"
+	FindingRewrapUnseen         FindingCode = "REWRAP_NOT_OBSERVABLE"
 	FindingOnRoleAlready        FindingCode = "ON_ROLE_ALREADY"
 	FindingRoleDenied           FindingCode = "ROLE_DENIED"
 	FindingSettleShort          FindingCode = "SETTLE_SHORT"

@@ -37,3 +37,30 @@ func ParseKey(s string) (KeyReference, error) {
 	}
 	return KeyReference{}, fmt.Errorf("give a key ARN (arn:aws:kms:REGION:ACCOUNT:key/ID), a key id, or an alias (alias/NAME)")
 }
+
+// keyRegion is a key's region in Atlas's spelling: the one that is given, or where there is none that of the key's ARN.
+func keyRegion(key, given string) string {
+	if k, err := ParseKey(key); err == nil && given == "" {
+		given = string(k.Region)
+	}
+	if region, ok := ParseRegion(given); ok {
+		return string(region)
+	}
+	return given
+}
+
+// validateKey judges a key, if one is named, and its region.
+func validateKey(p *problems, key, region string) {
+	if key != "" {
+		if k, err := ParseKey(key); err != nil {
+			p.add("key", key, "%s", err)
+		} else if k.Region != "" && string(k.Region) != region {
+			p.add("keyRegion", region, "is not the region of the key's ARN, %s: leave it out, or name the replica there", k.Region)
+		}
+	}
+	if region == "" {
+		p.add("keyRegion", "", "is missing: a key given by id or alias needs the region to look it up in")
+	} else if _, ok := ParseRegion(region); !ok {
+		p.add("keyRegion", region, "give an AWS region, such as US_EAST_1 or us-east-1")
+	}
+}

@@ -24,6 +24,9 @@ const (
 	RemovePrivateEndpoints = "RemovePrivateEndpoints"
 	// MigrateUserToRole moves a project from an IAM user's access key to an IAM role. The key stays the same.
 	MigrateUserToRole = "MigrateUserToRole"
+	// RotateKey moves a project to another customer-managed key, or to another region of its multi-Region key. The former
+	// key, and the role's use of it, are kept.
+	RotateKey = "RotateKey"
 	// RetireAccess withdraws an access key, a role or a grant that no project uses any more, once no snapshot needs it.
 	RetireAccess = "RetireAccess"
 	// LeaseWorkflow is the lease that every change of a project holds while it may write. It is started by changes

@@ -17,6 +17,7 @@ func RequestTypes() []RequestType {
 		requestType(AddPrivateEndpoints, DecodeAdd),
 		requestType(EncryptClusters, DecodeEncrypt),
 		requestType(MigrateUserToRole, DecodeMigrate),
+		requestType(RotateKey, DecodeRotate),
 		requestType(RetireAccess, DecodeRetire),
 		requestType(SafeDisableCMK, DecodeDisable),
 		requestType(DisablePrivateNetworking, DecodeNetworking),

@@ -107,6 +107,8 @@ type Report struct {
 	// KeepUntil is when the last snapshot that is known to need the key and its role expires: keep them until then at
 	// least, since snapshots of deleted clusters are not listed.
 	KeepUntil time.Time `json:"keepUntil,omitzero"`
+	// Rotation is what became of the project's key, of a rotation that has taken place.
+	Rotation *Rotation `json:"rotation,omitempty"`
 	// WayBack is what would bring the project back, of a way out that has written something.
 	WayBack *WayBack `json:"wayBack,omitempty"`
 }

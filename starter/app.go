@@ -19,6 +19,7 @@ type changes interface {
 	AddEndpoints(context.Context, cmk.AddRequest, client.StartOptions) (client.Run, error)
 	Encrypt(context.Context, cmk.EncryptRequest, client.StartOptions) (client.Run, error)
 	Migrate(context.Context, cmk.MigrateRequest, client.StartOptions) (client.Run, error)
+	Rotate(context.Context, cmk.RotateRequest, client.StartOptions) (client.Run, error)
 	Retire(context.Context, cmk.RetireRequest, client.StartOptions) (client.Run, error)
 	Disable(context.Context, cmk.DisableRequest, client.StartOptions) (client.Run, error)
 	RemoveEndpoints(context.Context, cmk.RemoveRequest, client.StartOptions) (client.Run, error)
@@ -104,7 +105,7 @@ TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS and the like, or by the flags
 	f.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	f.StringVar(&a.progress, "progress", "", "while waiting: live (redrawn), lines (one for each change), none, or auto; also ATLAS_CMK_PROGRESS")
 	f.DurationVar(&a.every, "every", 0, "how often to ask for the status while waiting (default 1s); also ATLAS_CMK_EVERY")
-	root.AddCommand(a.enableCommand(), a.planCommand(), a.encryptCommand(), a.migrateCommand(), a.retireCommand(), a.disableCommand(),
+	root.AddCommand(a.enableCommand(), a.planCommand(), a.encryptCommand(), a.migrateCommand(), a.rotateCommand(), a.retireCommand(), a.disableCommand(),
 		a.networkingCommand(), a.endpointsCommand(), a.approveCommand(), a.rejectCommand(),
 		a.resolveCommand(cmk.SignalRetry, "Try a step again that waits for a person"),
 		a.resolveCommand(cmk.SignalSkip, "Leave out a cluster or an optional step that waits for a person"),

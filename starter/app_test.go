@@ -60,6 +60,10 @@ func (f *fake) Encrypt(_ context.Context, r cmk.EncryptRequest, o client.StartOp
 	return f.begin(r, o)
 }
 
+func (f *fake) Rotate(_ context.Context, r cmk.RotateRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
 func (f *fake) Migrate(_ context.Context, r cmk.MigrateRequest, o client.StartOptions) (client.Run, error) {
 	return f.begin(r, o)
 }

@@ -171,10 +171,19 @@ func (a *access) awaitIAM(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	a.status.Documents = []cmk.Document{
+	return a.awaitDocuments(ctx, []cmk.Document{
 		{Place: "trust policy of " + a.arn + ": add the statement", Text: trust},
-		{Place: "inline policy " + activities.PolicyName(a.projectID()) + " of " + a.arn, Text: permissions},
-	}
+		a.inlinePolicy(permissions),
+	})
+}
+
+func (a *access) inlinePolicy(text string) cmk.Document {
+	return cmk.Document{Place: "inline policy " + activities.PolicyName(a.projectID()) + " of " + a.arn, Text: text}
+}
+
+// awaitDocuments shows documents, and waits for somebody to have put them in place.
+func (a *access) awaitDocuments(ctx workflow.Context, documents []cmk.Document) error {
+	a.status.Documents = documents
 	const step = "IAM role"
 	delete(a.chosen, step)
 	deadline := workflow.Now(ctx).Add(a.patience)
@@ -188,4 +197,17 @@ func (a *access) awaitIAM(ctx workflow.Context) error {
 	}
 	a.status.Documents = nil
 	return nil
+}
+
+// letRest waits until IAM should show the role's documents everywhere, and has it evaluate them as they are now. How old
+// they are IAM does not tell.
+func (a *access) letRest(ctx workflow.Context, rest time.Duration) error {
+	done := a.await(ctx, cmk.Wait{For: cmk.AwaitingPropagation, What: "IAM to show the role everywhere", Until: workflow.Now(ctx).Add(rest)})
+	err := workflow.NewTimerWithOptions(ctx, rest, workflow.TimerOptions{Summary: "let the role's documents rest"}).Get(ctx, nil)
+	done()
+	if err != nil {
+		return err
+	}
+	in := activities.EvaluateRoleInput{ProjectID: a.projectID(), RoleARN: a.arn, KeyARNs: a.keyARNs}
+	return workflow.ExecuteActivity(propagating(ctx, "evaluate the role as it is", a.propagation), iam.ConfirmRole, in).Get(ctx, nil)
 }

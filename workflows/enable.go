@@ -139,18 +139,7 @@ func (e *enable) approvePlan(ctx workflow.Context) error {
 // replicateKey makes the replicas that are missing, if that was asked for. They are not taken back: nothing here ever
 // deletes a key.
 func (e *enable) replicateKey(ctx workflow.Context) error {
-	if len(e.target.replicate) == 0 {
-		return nil
-	}
-	e.enter(ctx, cmk.PhaseKey)
-	in := activities.ReplicasInput{Lease: e.under(), Key: e.seen.Key.ARN, Region: e.seen.Key.Region, Regions: e.target.replicate}
-	if err := workflow.ExecuteActivity(writing(ctx, "replicate the key to "+strings.Join(e.target.replicate, ", ")), kms.EnsureReplicas, in).Get(ctx, nil); err != nil {
-		return err
-	}
-	for _, region := range e.target.replicate {
-		e.wrote(ctx, cmk.SystemKMS, "replicate the key to "+region, e.seen.Key.ARN)
-	}
-	return nil
+	return e.replicate(ctx, e.seen.Key, e.target.replicate)
 }
 
 // grantAccess gives Atlas the use of the key.
@@ -301,18 +290,7 @@ func (e *enable) encryptClusters(ctx workflow.Context) error {
 // resumeClusters resumes the paused clusters among those to switch; each is switched when it has come up.
 func (e *enable) resumeClusters(ctx workflow.Context) error {
 	paused := slices.DeleteFunc(slices.Clone(e.clusters.clusters), func(c *clusterSwitch) bool { return !c.cluster.Paused || c.done })
-	if len(paused) == 0 {
-		return nil
-	}
-	names := clusterNames(paused)
-	in := activities.ReleaseInput{Lease: e.under(), ProjectID: e.projectID(), Clusters: names}
-	if err := workflow.ExecuteActivity(writing(ctx, "resume "+strings.Join(names, ", ")), atlas.ResumeClusters, in).Get(ctx, nil); err != nil {
-		return err
-	}
-	for _, name := range names {
-		e.wrote(ctx, cmk.SystemAtlas, "resume cluster", name)
-	}
-	return nil
+	return e.resume(ctx, clusterNames(paused))
 }
 
 // encryptSearchNodes puts the search nodes on the key, if that was asked for, and waits until they are.

@@ -127,23 +127,9 @@ func errorsIn(findings []cmk.Finding) []string {
 	return errs
 }
 
-// approvePlan waits for the plan to be approved. People take their time: what they have approved is looked at once more,
-// and a plan that has come to differ is asked for anew.
+// approvePlan waits for the plan to be approved.
 func (m *migrate) approvePlan(ctx workflow.Context) error {
-	for !m.target.switched {
-		m.enter(ctx, cmk.PhasePlanApproval)
-		hash := m.status.Plan.Hash
-		if err := m.awaitPlan(ctx, "approval of plan "+hash, hash, m.request.Deadlines.Approval); err != nil {
-			return err
-		}
-		if err := m.preflight(ctx); err != nil {
-			return err
-		}
-		if m.status.Plan.Hash == hash {
-			return nil
-		}
-	}
-	return nil
+	return m.agreeAlways(ctx, m.request.Deadlines.Approval, func() bool { return !m.target.switched }, m.preflight)
 }
 
 // grantAccess gives Atlas the use of the key through the role, beside the access key.
@@ -155,22 +141,13 @@ func (m *migrate) grantAccess(ctx workflow.Context) error {
 	return m.access.grant(ctx)
 }
 
-// letRest waits until IAM should show the role's documents everywhere, and has it evaluate them as they are now. How old
-// they are IAM does not tell; a switch that comes too early is refused, and whether Atlas then keeps the old setting is not
-// documented.
+// letRest waits until the role should be of use; a switch that comes too early is refused, and whether Atlas then keeps the
+// old setting is not documented.
 func (m *migrate) letRest(ctx workflow.Context) error {
 	if m.target.switched {
 		return nil
 	}
-	rest := time.Duration(m.request.Rest)
-	done := m.await(ctx, cmk.Wait{For: cmk.AwaitingPropagation, What: "IAM to show the role everywhere", Until: workflow.Now(ctx).Add(rest)})
-	err := workflow.NewTimerWithOptions(ctx, rest, workflow.TimerOptions{Summary: "let the role's documents rest"}).Get(ctx, nil)
-	done()
-	if err != nil {
-		return err
-	}
-	in := activities.EvaluateRoleInput{ProjectID: m.request.ProjectID, RoleARN: m.access.arn, KeyARNs: m.target.keyARNs}
-	return workflow.ExecuteActivity(propagating(ctx, "evaluate the role as it is", time.Duration(m.request.Deadlines.Propagation)), iam.ConfirmRole, in).Get(ctx, nil)
+	return m.access.letRest(ctx, time.Duration(m.request.Rest))
 }
 
 // switchOver has Atlas use the role in place of the access key: the point of no return. Cancellation is held meanwhile:

@@ -65,6 +65,19 @@ func (c *Client) Migrate(ctx context.Context, request cmk.MigrateRequest, o Star
 	})
 }
 
+// Rotate starts RotateKey.
+func (c *Client) Rotate(ctx context.Context, request cmk.RotateRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeRotate, func(r cmk.RotateRequest) beginning {
+		b := ofProject(r.ProjectID, cmk.RotateKey, "rotate the customer-managed key of Atlas project")
+		b.details = fmt.Sprintf("To key `%s` in %s.", r.Key, r.KeyRegion)
+		if r.Key == "" {
+			b.details = fmt.Sprintf("To %s; the key stays.", r.KeyRegion)
+		}
+		b.requester, b.dryRun = r.Requester, r.DryRun
+		return b
+	})
+}
+
 // Retire starts RetireAccess. There is no dry run of it: it writes nothing for long, and then asks.
 func (c *Client) Retire(ctx context.Context, request cmk.RetireRequest, o StartOptions) (Run, error) {
 	return start(ctx, c, request, o, cmk.DecodeRetire, func(r cmk.RetireRequest) beginning {

@@ -48,7 +48,7 @@ func grown(change func(project *atlassim.Project)) *sim.Config {
 		Name: grownRoleName,
 		Trust: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"%s"}}}]}`,
 			sim.ProjectA, awssim.AtlasAccount, grownExternal),
-		Inline: map[string]string{"atlas-cmk-" + sim.ProjectA: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt"],"Resource":[%s]}]}`,
+		Inline: map[string]string{"atlas-cmk-" + sim.ProjectA: fmt.Sprintf(`{"Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt"],"Resource":[%s]}],"Version":"2012-10-17"}`,
 			sim.ProjectA, strings.Join(keys, ","))},
 	})
 	return &config

@@ -102,8 +102,14 @@ func (a *Atlas) rewrap(p *project, former *kms) {
 	}
 }
 
+// Once no running cluster needs the former key any more, the feed says so.
 func (a *Atlas) rewrapCluster(c *cluster) {
-	a.spend(c, a.world.Duration(a.config.Durations.Rewrap, "rewrap"), func() { c.former = nil })
+	a.spend(c, a.world.Duration(a.config.Durations.Rewrap, "rewrap"), func() {
+		c.former = nil
+		if !slices.ContainsFunc(c.project.clusters, func(o *cluster) bool { return o.former != nil && !o.paused }) {
+			a.record(c.project, "AWS_ENCRYPTION_KEY_ROTATED", nil)
+		}
+	})
 }
 
 // pause stops a cluster's nodes; resume starts them, for which encrypted ones need their key.

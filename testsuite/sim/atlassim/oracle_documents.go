@@ -3,6 +3,7 @@ package atlassim
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -153,10 +154,35 @@ func (a *Atlas) judgeDocument(name, text string, there bool) {
 	}
 	kept := parts(text)
 	for _, part := range foreign {
-		if !slices.Contains(kept, part) {
+		if !slices.Contains(kept, part) && !slices.ContainsFunc(kept, func(k string) bool { return a.widens(part, k) }) {
 			a.violate(RuleOthers, nil, fmt.Sprintf("the %s has lost what is not a client's: %s", name, part))
 		}
 	}
+}
+
+// widens says whether one statement is another with more resources. Only that of a project, which has the project's id in
+// its Sid, is a client's to widen: an earlier change made it.
+func (a *Atlas) widens(part, wide string) bool {
+	var before, after map[string]any
+	if json.Unmarshal([]byte(part), &before) != nil || json.Unmarshal([]byte(wide), &after) != nil {
+		return false
+	}
+	sid, _ := before["Sid"].(string)
+	if !slices.ContainsFunc(a.projects, func(p *project) bool { return strings.Contains(sid, p.id) }) {
+		return false
+	}
+	had, has := severally(before["Resource"]), severally(after["Resource"])
+	delete(before, "Resource")
+	delete(after, "Resource")
+	return reflect.DeepEqual(before, after) && !slices.ContainsFunc(had, func(r any) bool { return !slices.Contains(has, r) })
+}
+
+// severally is a member of a statement that may stand without the list around it.
+func severally(member any) []any {
+	if all, ok := member.([]any); ok {
+		return all
+	}
+	return []any{member}
 }
 
 // adoptOthers takes what others have just changed for theirs: parts that were not there before.

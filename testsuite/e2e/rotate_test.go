@@ -1,0 +1,199 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+)
+
+const (
+	nextKeyID  = "mrk-00000000000000000000000000002027"
+	nextKeyARN = "arn:aws:kms:us-east-1:" + awssim.CustomerAccount + ":key/" + nextKeyID
+	// rotationWrites is what a rotation writes: the role's use of the key, and the rotation.
+	rotationWrites = 2
+)
+
+// nextKey is a grown world with another multi-Region key, in the same regions.
+func nextKey(change func(*atlassim.Project)) *sim.Config {
+	config := grown(change)
+	account := &config.AWS.Accounts[0]
+	account.Keys = append(account.Keys, awssim.Key{
+		ID: nextKeyID, Region: "us-east-1", Replicas: []awssim.Replica{{Region: "us-west-2"}, {Region: "eu-west-1"}},
+	})
+	return config
+}
+
+// rotate starts a rotation that needs seconds where life takes an hour.
+func (s *stage) rotate(change func(*cmk.RotateRequest)) client.WorkflowRun {
+	s.t.Helper()
+	const second = cmk.Duration(1e9)
+	request := cmk.RotateRequest{ProjectID: sim.ProjectA, Key: nextKeyARN, Requester: "requester", Rest: second, Settle: second}
+	if change != nil {
+		change(&request)
+	}
+	return s.begin(cmk.RotateKey, request)
+}
+
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: nextKey(nil)})
+	s.start()
+	run := s.rotate(nil)
+	s.approvePlan(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.Len(t, report.Writes, rotationWrites)
+	require.Len(t, s.writes(), rotationWrites)
+	require.Equal(t, nextKeyARN, s.project().Encryption.Key)
+	require.True(t, s.project().Encryption.Private)
+	require.Len(t, report.Rotation.FormerKeyARNs, 3, "the role goes on having the use of the former key")
+	require.Equal(t, awssim.MultiRegionKeyARN, report.Rotation.FormerKey)
+	require.Equal(t, grownRoleARN, report.Rotation.RoleARN)
+	require.Contains(t, strings.Join(report.Keep, "\n"), "former KMS key "+awssim.MultiRegionKeyARN)
+	s.record(run, "rotate")
+
+	again := s.rotate(nil)
+	report, failed = s.result(again)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.Empty(t, report.Writes)
+	require.Len(t, s.writes(), rotationWrites, "a finished rotation that is run again writes nothing")
+	s.record(again, "rotate-done-already")
+}
+
+// Only the region is another: the key keeps its spelling, and nothing is granted that was granted already.
+func TestRotateToAnotherRegion(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: grown(func(p *atlassim.Project) { p.Encryption.Key = awssim.MultiRegionKeyID })})
+	s.start()
+	run := s.rotate(func(r *cmk.RotateRequest) { r.Key, r.KeyRegion = "", "us-west-2" })
+	s.approvePlan(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.Len(t, s.writes(), 1)
+	require.Equal(t, awssim.MultiRegionKeyID, s.project().Encryption.Key)
+	require.Equal(t, "US_WEST_2", s.project().Encryption.Region)
+	s.record(run, "rotate-to-another-region")
+}
+
+// The worker is killed before and after every write, and after its answer.
+func TestRotateCrashAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	for n := 1; n <= rotationWrites; n++ {
+		for _, when := range moments(n) {
+			t.Run(fmt.Sprintf("%d-%s", n, when), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, shared, sim.Options{World: nextKey(nil)})
+				crashed := make(chan struct{})
+				s.guard(&gate{nth: n, when: when, crash: func() {
+					s.worker.Kill()
+					close(crashed)
+				}})
+				s.start()
+				run := s.rotate(nil)
+				s.approvePlan(run)
+				<-crashed
+				s.start()
+				report, failed := s.result(run)
+				require.Empty(t, failed, report.Problem)
+				require.True(t, report.Verified)
+				require.Len(t, report.Writes, rotationWrites)
+				require.Len(t, s.writes(), rotationWrites)
+			})
+		}
+	}
+}
+
+// Cancelled before Atlas is told of the key, the rotation takes the grant back, if it was given without anybody knowing
+// too; after it, it closes as cancelled with the project on the key.
+func TestRotateCancelledAfterLostAnswer(t *testing.T) {
+	t.Parallel()
+	for n := 1; n <= rotationWrites; n++ {
+		t.Run(fmt.Sprintf("write-%d", n), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, shared, sim.Options{World: nextKey(nil)})
+			before := s.readable()
+			crashed := make(chan struct{})
+			s.guard(&gate{nth: n, when: afterWrite, crash: func() {
+				s.worker.Kill()
+				close(crashed)
+			}})
+			s.start()
+			run := s.rotate(nil)
+			s.approvePlan(run)
+			<-crashed
+			require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+			s.start()
+			report, failed := s.result(run)
+			require.Equal(t, "Canceled", failed)
+			s.record(run, fmt.Sprintf("rotate-cancelled-after-write-%d", n))
+			if n < rotationWrites {
+				require.Equal(t, cmk.PhaseCompensated, report.Phase)
+				require.Equal(t, before, s.readable())
+				return
+			}
+			require.Equal(t, cmk.PhaseStopped, report.Phase)
+			require.Equal(t, nextKeyARN, s.project().Encryption.Key)
+			require.Equal(t, awssim.MultiRegionKeyARN, report.Rotation.FormerKey)
+			require.Len(t, s.writes(), rotationWrites)
+		})
+	}
+}
+
+// A paused cluster would go on needing the former key: it is an error, or resumed first.
+func TestRotatePausedCluster(t *testing.T) {
+	t.Parallel()
+	for _, resume := range []bool{true, false} {
+		t.Run(fmt.Sprintf("resume-%t", resume), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, shared, sim.Options{World: nextKey(func(p *atlassim.Project) { p.Clusters[1].Paused = true })})
+			s.start()
+			run := s.rotate(func(r *cmk.RotateRequest) { r.ResumePaused = resume })
+			if resume {
+				s.approvePlan(run)
+			}
+			report, failed := s.result(run)
+			s.record(run, fmt.Sprintf("rotate-paused-resume-%t", resume))
+			if !resume {
+				require.Equal(t, cmk.ErrPreflightFailed, failed)
+				require.Equal(t, []cmk.FindingCode{cmk.FindingClusterPaused}, errorCodes(report))
+				require.Empty(t, s.writes())
+				return
+			}
+			require.Empty(t, failed, report.Problem)
+			require.True(t, report.Verified)
+			require.Len(t, s.writes(), rotationWrites+1)
+		})
+	}
+}
+
+// The role is prepared by others: what it needs is shown, and awaited.
+func TestRotateRoleReadOnly(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: nextKey(nil)})
+	s.start()
+	run := s.rotate(func(r *cmk.RotateRequest) { r.RoleMode = cmk.RoleReadOnly })
+	s.approvePlan(run)
+	st := s.until(run, "waiting for the role", awaits(cmk.AwaitingIAM))
+	require.Len(t, st.Documents, 1)
+	require.Contains(t, st.Documents[0].Text, nextKeyID)
+	require.Contains(t, st.Documents[0].Text, awssim.MultiRegionKeyID, "the former key stays")
+	require.Empty(t, s.writes())
+	require.NoError(t, s.world.Act(sim.Act{Act: atlassim.Act{Kind: sim.PutRolePolicy}, Role: grownRoleARN, Name: "atlas-cmk-" + sim.ProjectA, Policy: st.Documents[0].Text}))
+	s.say(run, cmk.SignalIAMReady)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.Len(t, report.Writes, 1)
+	s.record(run, "rotate-role-read-only")
+}
