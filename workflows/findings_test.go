@@ -103,3 +103,14 @@ func anyNames(t *testing.T, files []string, what string) bool {
 func isIdent(c byte) bool {
 	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
+
+// A role on which other projects rely is not withdrawn; others in its trust policy are only mentioned.
+func TestRoleThatIsShared(t *testing.T) {
+	request := cmk.RetireRequest{RoleARN: aRoleARN}
+	findings, problem := assessRoleAccess(request, activities.RoleAccess{Exists: true, Reliant: []string{aProject}})
+	require.Error(t, problem)
+	require.Equal(t, []cmk.Finding{{Code: cmk.FindingRoleShared, Severity: cmk.SeverityError, Object: aProject, Detail: findings[0].Detail, Remedy: findings[0].Remedy}}, findings)
+	findings, problem = assessRoleAccess(request, activities.RoleAccess{Exists: true, Others: []string{"somebody"}})
+	require.NoError(t, problem)
+	require.Equal(t, cmk.SeverityWarning, findings[0].Severity)
+}
