@@ -125,8 +125,8 @@ func unreachable(err error, service string, status int, wait time.Duration, doin
 }
 
 // incomplete is for an answer that came, and lacks what it always has: cut short on its way, or from something else.
-func incomplete(service, doing string, args ...any) error {
-	return temporal.NewApplicationError(fmt.Sprintf(doing, args...)+": "+service+" gave an answer that lacks what was asked for", cmk.ErrUnreachable)
+func incomplete(doing string, args ...any) error {
+	return temporal.NewApplicationError(fmt.Sprintf(doing, args...)+": AWS gave an answer that lacks what was asked for", cmk.ErrUnreachable)
 }
 
 // cause is the innermost error's text: "connection refused" rather than the whole URL before it.

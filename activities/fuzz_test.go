@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -136,7 +135,7 @@ func try(t *testing.T, s step) {
 		return
 	}
 	var panicked *temporal.PanicError
-	require.False(t, errors.As(err, &panicked), "%v", err)
+	require.NotErrorAs(t, err, &panicked)
 	var app *temporal.ApplicationError
 	require.ErrorAs(t, err, &app)
 	require.NotEmpty(t, app.Type())

@@ -88,7 +88,7 @@ func (a *IAM) ReadIAMRole(ctx context.Context, in IAMRoleInput) (*IAMRole, error
 			return nil, awsError(err, "ask AWS whose account the worker's credentials are of")
 		}
 		if who.Arn == nil || who.Account == nil {
-			return nil, incomplete("AWS", "ask AWS whose account the worker's credentials are of")
+			return nil, incomplete("ask AWS whose account the worker's credentials are of")
 		}
 		return &IAMRole{ARN: roleARN(*who.Arn, *who.Account, in.Name)}, nil
 	}
@@ -139,7 +139,7 @@ func (a *IAM) role(ctx context.Context, name string) (*types.Role, *document, er
 		return nil, nil, awsError(err, "read IAM role %s", name)
 	}
 	if got.Role == nil || got.Role.Arn == nil {
-		return nil, nil, incomplete("AWS", "read IAM role %s", name)
+		return nil, nil, incomplete("read IAM role %s", name)
 	}
 	trust, err := received(got.Role.AssumeRolePolicyDocument)
 	if err != nil {
@@ -256,7 +256,7 @@ func (a *IAM) createRole(ctx context.Context, in EnsureIAMRoleInput, ours statem
 		return "", awsError(err, "create IAM role %s", in.Name)
 	}
 	if made.Role == nil || made.Role.Arn == nil {
-		return "", incomplete("AWS", "create IAM role %s", in.Name)
+		return "", incomplete("create IAM role %s", in.Name)
 	}
 	return *made.Role.Arn, a.shown(ctx, "IAM role "+in.Name, func() (bool, error) {
 		now, _, err := a.role(ctx, in.Name)

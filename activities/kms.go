@@ -105,7 +105,7 @@ func (a *KMS) describe(ctx context.Context, key string, region cmk.Region) (*typ
 		return nil, awsError(err, "describe KMS key %s in %s", key, region)
 	}
 	if !whole(got.KeyMetadata) {
-		return nil, incomplete("AWS", "describe KMS key %s in %s", key, region)
+		return nil, incomplete("describe KMS key %s in %s", key, region)
 	}
 	return got.KeyMetadata, nil
 }

@@ -2,7 +2,6 @@ package cmk_test
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"unicode/utf8"
 
@@ -31,7 +30,7 @@ func FuzzRequest(f *testing.F) {
 			request, err := decode(data)
 			if err != nil {
 				var invalid *cmk.InvalidRequestError
-				require.True(t, errors.As(err, &invalid), "%s: %T", name, err)
+				require.ErrorAs(t, err, &invalid, name)
 				require.NotEmpty(t, invalid.Problems)
 				for _, p := range invalid.Problems {
 					require.NotEmpty(t, p.Field, name)

@@ -130,8 +130,8 @@ func (s *clusterSet) start(ctx, apart workflow.Context, next []*clusterSwitch) e
 			continue
 		}
 		choice := s.askPerson(ctx, "cluster "+strings.Join(names, ", "), err, true)
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() != nil { // the caller sees to a cancellation
+			return nil //nolint:nilerr // what was refused is acknowledged
 		}
 		switch choice {
 		case cmk.SignalSkip:

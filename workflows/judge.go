@@ -37,6 +37,7 @@ func judgeEndpoints(f *findings, l *activities.Look) {
 			f.err(cmk.FindingEndpointFailed, e.ID, "delete it and create another in "+e.Region, "private endpoint %s in %s has failed: %s", e.ID, e.Region, e.Error)
 		case cmk.EndpointPendingRecreation:
 			f.warn(cmk.FindingEndpointRecreated, e.ID, "approve the one that Atlas makes in its place", "private endpoint %s in %s is being recreated by Atlas %s", e.ID, e.Region, e.Error)
+		case cmk.EndpointActive: // as it is to be
 		case cmk.EndpointInitiating, cmk.EndpointPendingAcceptance, cmk.EndpointDeleting:
 			f.info(cmk.FindingEndpointStuck, e.ID, "private endpoint %s in %s is %s", e.ID, e.Region, e.Status)
 		}

@@ -24,7 +24,8 @@ func RotateKey(ctx workflow.Context, input json.RawMessage) (*cmk.Report, error)
 	people := cmk.ApprovalPolicy{Mode: cmk.ApproveProvider, Approvers: request.Approval.Approvers}
 	r := &rotate{change: newChange(ctx, cmk.RotateKey, request.ProjectID, request.Requester, people, request.OnFailure), request: request}
 	r.approvals.askEndpoints(nil, nil)
-	r.change.describe, r.change.conclude = r.describe, r.concludeRotation
+	r.change.describe = r.describe
+	r.conclude = r.concludeRotation
 	return r.run(ctx, request.DryRun, r.steps)
 }
 

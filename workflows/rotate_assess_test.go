@@ -52,9 +52,12 @@ func sameKeyElsewhere(r *cmk.RotateRequest, s *rotateSeen) {
 func TestRotationOfAHealthyProject(t *testing.T) {
 	s := toRotate()
 	target, found := assessRotation(rotation(), s)
+	codes := map[cmk.FindingCode]bool{}
 	for _, f := range found {
 		require.Equal(t, cmk.SeverityInfo, f.Severity, "%+v", f)
+		codes[f.Code] = true
 	}
+	require.True(t, codes[cmk.FindingRewrapUnseen], "%+v", found)
 	require.Equal(t, []string{"EU_WEST_1", "US_EAST_1"}, target.regions)
 	added := []string{arnIn(otherKeyARN, "EU_WEST_1"), otherKeyARN}
 	require.Equal(t, added, target.toGrant)

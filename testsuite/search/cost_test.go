@@ -158,7 +158,7 @@ func enableCost(t testing.TB, seed uint64, pace activities.Pace) cost {
 				r.signal(cmk.SignalApproveEndpoint, cmk.Decision{By: alice, Region: region})
 			}
 		})
-		return r.enable(cmk.EnableRequest{ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Requester: requester, Parallel: 5})
+		return r.execute(cmk.EnableWithPrivateEndpoints, cmk.EnableRequest{ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Requester: requester, Parallel: 5})
 	})
 }
 
@@ -192,7 +192,7 @@ func (r *run) criticalPath() *time.Duration {
 		if r.env.IsWorkflowCompleted() {
 			return
 		}
-		if r.stage.atWork() {
+		if r.atWork() {
 			path += look
 		}
 		r.in(look, watch)
