@@ -177,7 +177,7 @@ func (s *stage) cost(t testing.TB, perform func(*run) (outcome, error)) cost {
 			c.calls[e.Operation]++
 		}
 	}
-	took := s.clock.Now().Sub(r.began) - lingers
+	took := o.report.Ended.Sub(o.report.Started)
 	c.over = float64(took-*path) / float64(*path)
 	return c
 }
