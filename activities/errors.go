@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -28,8 +29,8 @@ func retryable(code string, status int) bool {
 		"CANNOT_DISABLE_ENCRYPTION_AT_REST_DUE_TO_PRIVATE_ENDPOINTS",
 		"CANNOT_DISABLE_ENCRYPTION_AT_REST_REQUIRE_PRIVATE_NETWORKING_WHILE_PRIVATE_ENDPOINTS_EXIST":
 		return true
-	// The cluster is busy with something else.
-	case "CLUSTER_RESTORE_IN_PROGRESS_CANNOT_UPDATE":
+	// The cluster is busy with something else, or Atlas itself: it is being upgraded (405).
+	case "CLUSTER_RESTORE_IN_PROGRESS_CANNOT_UPDATE", "WRITES_NOT_ALLOWED_DURING_APP_UPGRADES":
 		return true
 	// AWS: throttling, and what its eventual consistency looks like.
 	case "ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException",
@@ -42,6 +43,12 @@ func retryable(code string, status int) bool {
 // remedy says what to do about a final error, for those whose own words do not.
 func remedy(code string, status int) string {
 	switch {
+	case code == "USER_UNAUTHORIZED" || code == "NOT_IN_GROUP" || code == "USER_CANNOT_ACCESS_GROUP":
+		return "give the worker's credentials the role Project Owner in this project"
+	case code == "IP_ADDRESS_NOT_ON_WHITELIST" || strings.HasSuffix(code, "_REQUIRES_WHITELIST"):
+		return "put the worker's address on the access list of its credentials"
+	case code == "ACCOUNT_SUSPENDED":
+		return "settle the organization's account with MongoDB"
 	case status == http.StatusUnauthorized:
 		return "check the worker's credentials"
 	case status == http.StatusForbidden || code == "AccessDenied" || code == "AccessDeniedException":

@@ -35,7 +35,10 @@ func TestAnswersOfAtlasBecomeTypedErrors(t *testing.T) {
 		"delete blocked":     {400, body("ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETE_BLOCKED_DURING_PROVISIONING", 400), "application/json", "", "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETE_BLOCKED_DURING_PROVISIONING", true, 0},
 		"unknown project":    {404, body("GROUP_NOT_FOUND", 404), "application/json", "", "GROUP_NOT_FOUND", false, 0},
 		"any other refusal":  {400, body("SOMETHING_NEW", 400), "application/json", "", "SOMETHING_NEW", false, 0},
-		"forbidden":          {403, body("USER_UNAUTHORIZED", 403), "application/json", "", "USER_UNAUTHORIZED", false, 0},
+		"not permitted":      {401, body("USER_UNAUTHORIZED", 401), "application/json", "", "USER_UNAUTHORIZED", false, 0},
+		"from elsewhere":     {403, body("IP_ADDRESS_NOT_ON_WHITELIST", 403), "application/json", "", "IP_ADDRESS_NOT_ON_WHITELIST", false, 0},
+		"on clusters still":  {409, body("CANNOT_DISABLE_ENCRYPTION_AT_REST", 409), "application/json", "", "CANNOT_DISABLE_ENCRYPTION_AT_REST", false, 0},
+		"being upgraded":     {405, body("WRITES_NOT_ALLOWED_DURING_APP_UPGRADES", 405), "application/json", "", "WRITES_NOT_ALLOWED_DURING_APP_UPGRADES", true, 0},
 		"rate limit":         {429, body("RATE_LIMITED_TOKEN_BUCKET", 429), "application/json", "7", "RATE_LIMITED_TOKEN_BUCKET", true, 7 * time.Second},
 		"without its header": {429, body("RATE_LIMITED_TOKEN_BUCKET", 429), "application/json", "", "RATE_LIMITED_TOKEN_BUCKET", true, 0},
 		"server error":       {500, body("UNEXPECTED_ERROR", 500), "application/json", "", "UNEXPECTED_ERROR", true, 0},
@@ -81,4 +84,26 @@ func TestSilenceIsUnreachable(t *testing.T) {
 	require.ErrorAs(t, atlasError(err, response, "read"), &app)
 	require.Equal(t, cmk.ErrUnreachable, app.Type())
 	require.False(t, app.NonRetryable())
+}
+
+// What a person can mend is said with how.
+func TestRemedies(t *testing.T) {
+	for code, c := range map[string]struct {
+		status int
+		remedy string
+	}{
+		"USER_UNAUTHORIZED":           {401, "Project Owner"},
+		"NOT_IN_GROUP":                {401, "Project Owner"},
+		"UNEXPECTED_ERROR":            {401, "credentials"},
+		"IP_ADDRESS_NOT_ON_WHITELIST": {403, "access list"},
+		"ORG_REQUIRES_WHITELIST":      {403, "access list"},
+		"ACCOUNT_SUSPENDED":           {402, "settle"},
+		"GROUP_NOT_FOUND":             {404, "project id"},
+		"AccessDeniedException":       {400, "permission"},
+	} {
+		var app *temporal.ApplicationError
+		require.ErrorAs(t, typed(code, c.status, 0, "read"), &app)
+		require.True(t, app.NonRetryable(), code)
+		require.Contains(t, app.Message(), c.remedy, code)
+	}
 }

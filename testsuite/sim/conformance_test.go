@@ -99,6 +99,18 @@ func held(status string) func(*place) {
 	}
 }
 
+// troubled puts the project into a state.
+func troubled(state string) func(*place) {
+	return func(p *place) {
+		p.act(sim.Act{Act: atlassim.Act{Kind: atlassim.TroubleProject, Status: state}})
+	}
+}
+
+// full leaves no capacity in a region.
+func full(region string) func(*place) {
+	return func(p *place) { p.act(sim.Act{Act: atlassim.Act{Kind: atlassim.FillRegion, Region: region}}) }
+}
+
 func adds(c atlassim.Cluster) func(*place) {
 	return func(p *place) { p.act(sim.Act{Act: atlassim.Act{Kind: atlassim.AddCluster, Add: &c}}) }
 }
@@ -125,6 +137,13 @@ func TestConformance(t *testing.T) {
 		"a project shows no state, and how many clusters it has": {method: "GET", path: "", status: 200, says: `"clusterCount":4`},
 		"a project with clusters is not closed":                  {method: "DELETE", path: "", status: 409, code: "CANNOT_CLOSE_GROUP_ACTIVE_ATLAS_CLUSTERS"},
 
+		"a project that cannot be loaded":  {given: troubled(atlassim.StateInvalid), method: "GET", path: "", status: 404, code: "INVALID_ATLAS_GROUP", says: "Atlas group " + sim.ProjectA + " is in an invalid state and cannot be loaded."},
+		"a project of a suspended account": {given: troubled(atlassim.StateSuspended), method: "POST", path: access, body: `{"providerName":"AWS"}`, status: 402, code: "ACCOUNT_SUSPENDED", says: "Organization has an unpaid invoice that is more than 30 days old."},
+		"a project whose trouble is over": {given: func(p *place) {
+			troubled(atlassim.StateSuspended)(p)
+			troubled("")(p)
+		}, method: "GET", path: "", status: 200},
+
 		// Cloud provider access.
 		"a role is made for AWS alone":               {method: "POST", path: access, body: `{"providerName":"AZURE"}`, status: 400, code: "INVALID_CLOUD_PROVIDER"},
 		"a role to make has a body":                  {method: "POST", path: access, body: `[]`, status: 400, code: "MALFORMED_JSON"},
@@ -140,6 +159,7 @@ func TestConformance(t *testing.T) {
 
 		// The project's key.
 		"without a key, three blocks are off":      {method: "GET", path: encryption, status: 200, says: `"awsKms":{"enabled":false},"azureKeyVault":{"enabled":false},"enabledForSearchNodes":false,"googleCloudKms":{"enabled":false}`},
+		"a change says of which provider":          {method: "PATCH", path: encryption, body: `{}`, status: 400, code: "MISSING_ENCRYPTION_AT_REST_PROVIDER", says: "At least one Encryption at Rest provider must be specified."},
 		"the key of Azure is not supported":        {method: "PATCH", path: encryption, body: `{"azureKeyVault":{"enabled":true}}`, status: 400, code: "ENCRYPTION_AT_REST_PROVIDER_NOT_SUPPORTED"},
 		"a key needs its id":                       {method: "PATCH", path: encryption, body: `{"awsKms":{"enabled":true}}`, status: 400, code: "MISSING_ATTRIBUTE", says: "customerMasterKeyID"},
 		"a key needs its region":                   {method: "PATCH", path: encryption, body: `{"awsKms":{"enabled":true,"customerMasterKeyID":"k"}}`, status: 400, code: "MISSING_ATTRIBUTE", says: "region"},
@@ -175,6 +195,17 @@ func TestConformance(t *testing.T) {
 			require.Equal(p.t, 200, p.s.do("PUT", in("/backupCompliancePolicy"), compliancePolicy).status)
 		}, method: "PATCH", path: "/clusters/west", body: `{"encryptionAtRestProvider":"NONE"}`, status: 400, code: "CAN_NOT_DISABLE_ALL_ENCRYPTION_AT_REST_SETTINGS_WHILE_BACKUP_COMPLIANCE_POLICY_ENCRYPTION_ENABLED"},
 
+		"a key is on while clusters use it": {in: keyed, given: adds(atlassim.Cluster{Name: "late", Provider: "AWS", Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}}),
+			method: "PATCH", path: encryption, body: `{"awsKms":{"enabled":false}}`, status: 409, code: "CANNOT_DISABLE_ENCRYPTION_AT_REST", says: "Cannot disable Encryption at Rest on the group because it is still enabled on one or more clusters in the group."},
+		"an access key that is off is refused": {given: func(p *place) {
+			p.act(sim.Act{Act: atlassim.Act{Kind: sim.DeactivateAccessKey}, AccessKey: awssim.AtlasUserAccessKeyID})
+			p.clock.wind(5 * time.Minute) // until IAM has told everybody
+		}, method: "PATCH", path: "=/groups/" + sim.ProjectB + encryption, body: `{"awsKms":{"enabled":true,"customerMasterKeyID":"` + awssim.SingleRegionKeyARN + `","region":"US_EAST_1","requirePrivateNetworking":false}}`, status: 400, code: "INVALID_AWS_CREDENTIALS", says: "Invalid AWS credentials."},
+		"a change that fails its test is recorded": {in: keyed, given: func(p *place) {
+			a := p.s.do("PATCH", in(encryption), kmsBlock(p.role, "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000", true))
+			require.Equal(p.t, 404, a.status, "%s", a.body)
+		}, method: "GET", path: "/events?eventType=ENCRYPTION_AT_REST_CONFIGURATION_VALIDATION_FAILED", status: 200, says: `"totalCount":1`},
+
 		// Its private endpoints.
 		"an endpoint needs the project's key":      {method: "POST", path: private, body: `{"regionName":"US_EAST_1"}`, status: 400, code: "ENCRYPTION_AT_REST_NOT_ENABLED"},
 		"an endpoint needs a region":               {in: keyed, method: "POST", path: private, body: `{}`, status: 400, code: "MISSING_ATTRIBUTE", says: "regionName"},
@@ -207,31 +238,40 @@ func TestConformance(t *testing.T) {
 		}, method: "GET", path: private, status: 200, says: `"totalCount":3`},
 
 		// Clusters.
-		"a cluster needs a name":                      {method: "POST", path: "/clusters", body: `{` + threeInEast + `}`, status: 400, code: "MISSING_ATTRIBUTE", says: "name"},
-		"a cluster needs a type":                      {method: "POST", path: "/clusters", body: `{"name":"x"}`, status: 400, code: "MISSING_ATTRIBUTE", says: "clusterType"},
-		"a cluster needs specs":                       {method: "POST", path: "/clusters", body: `{"name":"x","clusterType":"REPLICASET"}`, status: 400, code: "MISSING_ATTRIBUTE", says: "replicationSpecs"},
-		"a cluster needs regions":                     {method: "POST", path: "/clusters", body: `{"name":"x","clusterType":"REPLICASET","replicationSpecs":[{}]}`, status: 400, code: "MISSING_ATTRIBUTE", says: "regionConfigs"},
-		"a cluster's name is its own":                 {method: "POST", path: "/clusters", body: `{"name":"east",` + threeInEast + `}`, status: 400, code: "DUPLICATE_CLUSTER_NAME"},
-		"a cluster has no other members":              {method: "POST", path: "/clusters", body: `{"name":"x","colour":"red",` + threeInEast + `}`, status: 400, code: "INVALID_ATTRIBUTE", says: "colour"},
-		"shards stand apart now":                      {method: "POST", path: "/clusters", body: `{"name":"x","clusterType":"SHARDED","replicationSpecs":[{"numShards":2}]}`, status: 400, code: "INVALID_ATTRIBUTE", says: "numShards"},
-		"a cluster to make has a body":                {method: "POST", path: "/clusters", body: `[]`, status: 400, code: "MALFORMED_JSON"},
-		"a cluster begins CREATING":                   {method: "POST", path: "/clusters", body: `{"name":"x",` + threeInEast + `}`, status: 201, says: `"stateName":"CREATING"`},
-		"a new cluster goes where an endpoint is":     {in: keyed, method: "POST", path: "/clusters", body: `{"name":"x",` + threeInEast + `}`, status: 400, code: "ENCRYPTION_AT_REST_NO_PRIVATE_ENDPOINT_IN_REGION", says: "US_EAST_1"},
-		"and there it may be on the key at once":      {in: reached, method: "POST", path: "/clusters", body: `{"name":"x","encryptionAtRestProvider":"AWS",` + threeInEast + `}`, status: 201, says: `"encryptionAtRestProvider":"AWS"`},
-		"a cluster needs the project's key":           {method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"AWS"}`, status: 400, code: "ENCRYPTION_AT_REST_NOT_ENABLED", says: sim.ProjectA},
-		"so does one to make":                         {method: "POST", path: "/clusters", body: `{"name":"x","encryptionAtRestProvider":"AWS",` + threeInEast + `}`, status: 400, code: "ENCRYPTION_AT_REST_NOT_ENABLED"},
-		"the project has no key of Azure":             {in: reached, method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"AZURE"}`, status: 400, code: "ENCRYPTION_AT_REST_NOT_ENABLED"},
-		"a provider that is none":                     {in: reached, method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"ROT13"}`, status: 400, code: "INVALID_ENCRYPTION_AT_REST_PROVIDER"},
-		"a change shows UPDATING in its answer":       {in: reached, method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"AWS"}`, status: 200, says: `"stateName":"UPDATING"`},
-		"a change of nothing is none":                 {method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"NONE"}`, status: 200, says: `"stateName":"IDLE"`},
-		"what is UPDATING may be changed":             {given: updating, method: "PATCH", path: "/clusters/east", body: `{"redactClientLogData":false}`, status: 200, says: `"stateName":"UPDATING"`},
-		"a small instance has no key of its own":      {in: reached, given: adds(atlassim.Cluster{Name: "small", Size: "M5", Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}}), method: "PATCH", path: "/clusters/small", body: `{"encryptionAtRestProvider":"AWS"}`, status: 400, code: "INSUFFICIENT_INSTANCE_SIZE", says: "M5"},
+		"a cluster needs a name":                  {method: "POST", path: "/clusters", body: `{` + threeInEast + `}`, status: 400, code: "MISSING_ATTRIBUTE", says: "name"},
+		"a cluster needs a type":                  {method: "POST", path: "/clusters", body: `{"name":"x"}`, status: 400, code: "MISSING_ATTRIBUTE", says: "clusterType"},
+		"a cluster needs specs":                   {method: "POST", path: "/clusters", body: `{"name":"x","clusterType":"REPLICASET"}`, status: 400, code: "MISSING_ATTRIBUTE", says: "replicationSpecs"},
+		"a cluster needs regions":                 {method: "POST", path: "/clusters", body: `{"name":"x","clusterType":"REPLICASET","replicationSpecs":[{}]}`, status: 400, code: "MISSING_ATTRIBUTE", says: "regionConfigs"},
+		"a cluster's name is its own":             {method: "POST", path: "/clusters", body: `{"name":"east",` + threeInEast + `}`, status: 400, code: "DUPLICATE_CLUSTER_NAME"},
+		"a cluster has no other members":          {method: "POST", path: "/clusters", body: `{"name":"x","colour":"red",` + threeInEast + `}`, status: 400, code: "INVALID_ATTRIBUTE", says: "colour"},
+		"shards stand apart now":                  {method: "POST", path: "/clusters", body: `{"name":"x","clusterType":"SHARDED","replicationSpecs":[{"numShards":2}]}`, status: 400, code: "INVALID_ATTRIBUTE", says: "numShards"},
+		"a cluster to make has a body":            {method: "POST", path: "/clusters", body: `[]`, status: 400, code: "MALFORMED_JSON"},
+		"a cluster begins CREATING":               {method: "POST", path: "/clusters", body: `{"name":"x",` + threeInEast + `}`, status: 201, says: `"stateName":"CREATING"`},
+		"a new cluster goes where an endpoint is": {in: keyed, method: "POST", path: "/clusters", body: `{"name":"x",` + threeInEast + `}`, status: 400, code: "ENCRYPTION_AT_REST_NO_PRIVATE_ENDPOINT_IN_REGION", says: "US_EAST_1"},
+		"and there it may be on the key at once":  {in: reached, method: "POST", path: "/clusters", body: `{"name":"x","encryptionAtRestProvider":"AWS",` + threeInEast + `}`, status: 201, says: `"encryptionAtRestProvider":"AWS"`},
+		"a cluster needs the project's key":       {method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"AWS"}`, status: 400, code: "ENCRYPTION_AT_REST_NOT_ENABLED", says: sim.ProjectA},
+		"so does one to make":                     {method: "POST", path: "/clusters", body: `{"name":"x","encryptionAtRestProvider":"AWS",` + threeInEast + `}`, status: 400, code: "ENCRYPTION_AT_REST_NOT_ENABLED"},
+		"the project has no key of Azure":         {in: reached, method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"AZURE"}`, status: 400, code: "ENCRYPTION_AT_REST_NOT_ENABLED"},
+		"a provider that is none":                 {in: reached, method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"ROT13"}`, status: 400, code: "INVALID_ENCRYPTION_AT_REST_PROVIDER"},
+		"a change shows UPDATING in its answer":   {in: reached, method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"AWS"}`, status: 200, says: `"stateName":"UPDATING"`},
+		"a change of nothing is none":             {method: "PATCH", path: "/clusters/east", body: `{"encryptionAtRestProvider":"NONE"}`, status: 200, says: `"stateName":"IDLE"`},
+		"what is UPDATING may be changed":         {given: updating, method: "PATCH", path: "/clusters/east", body: `{"redactClientLogData":false}`, status: 200, says: `"stateName":"UPDATING"`},
+		"a tenant has no key of its own": {in: reached, method: "POST", path: "/clusters",
+			body: `{"name":"t","clusterType":"REPLICASET","encryptionAtRestProvider":"AWS","replicationSpecs":[{"regionConfigs":[{"providerName":"TENANT","backingProviderName":"AWS","regionName":"US_EAST_1","priority":7,"electableSpecs":{"instanceSize":"M0"}}]}]}`, status: 400, code: "CANNOT_USE_ENCRYPTION_AT_REST_TENANT", says: "Cannot use Encryption at Rest with tenant clusters."},
+		"a region without capacity takes no cluster": {given: full("US_EAST_1"), method: "POST", path: "/clusters", body: `{"name":"t",` + threeInEast + `}`, status: 409, code: "OUT_OF_CAPACITY", says: "The requested region is currently out of capacity for the requested instance size."},
+		"nor larger nodes":                           {given: full("US_EAST_1"), method: "PATCH", path: "/clusters/east", body: `{"replicationSpecs":[{"regionConfigs":[{"providerName":"AWS","regionName":"US_EAST_1","priority":7,"electableSpecs":{"instanceSize":"M60","nodeCount":3}}]}]}`, status: 409, code: "OUT_OF_CAPACITY"},
+		"what is there stays":                        {given: full("US_EAST_1"), method: "PATCH", path: "/clusters/east", body: `{` + threeInEast + `}`, status: 200},
+		"once it is there again, it takes one": {given: func(p *place) {
+			full("US_EAST_1")(p)
+			p.act(sim.Act{Act: atlassim.Act{Kind: atlassim.EmptyRegion, Region: "US_EAST_1"}})
+		}, method: "POST", path: "/clusters", body: `{"name":"t",` + threeInEast + `}`, status: 201},
+		"a small instance has no key of its own":      {in: reached, given: adds(atlassim.Cluster{Name: "small", Size: "M5", Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}}), method: "PATCH", path: "/clusters/small", body: `{"encryptionAtRestProvider":"AWS"}`, status: 400, code: "INSUFFICIENT_INSTANCE_SIZE", says: "M10"},
 		"what is paused is not changed":               {given: pausedEast, method: "PATCH", path: "/clusters/east", body: `{"backupEnabled":true}`, status: 409, code: "CANNOT_UPDATE_PAUSED_CLUSTER"},
 		"nor resumed and switched at once":            {in: reached, given: pausedEast, method: "PATCH", path: "/clusters/east", body: `{"paused":false,"encryptionAtRestProvider":"AWS"}`, status: 409, code: "CANNOT_UPDATE_AND_PAUSE_CLUSTER"},
 		"it is resumed by a call of its own":          {given: pausedEast, method: "PATCH", path: "/clusters/east", body: `{"paused":false}`, status: 200, says: `"paused":false`},
-		"a restore keeps changes away":                {given: restoringEast, method: "PATCH", path: "/clusters/east", body: `{"backupEnabled":true}`, status: 409, code: "CLUSTER_RESTORE_IN_PROGRESS_CANNOT_UPDATE"},
+		"a restore keeps changes away":                {given: restoringEast, method: "PATCH", path: "/clusters/east", body: `{"backupEnabled":true}`, status: 400, code: "CLUSTER_RESTORE_IN_PROGRESS_CANNOT_UPDATE"},
 		"a cluster to delete answers with nothing":    {method: "DELETE", path: "/clusters/west", status: 202, says: `{}`},
-		"what is DELETING is not changed":             {given: deletingEast, method: "PATCH", path: "/clusters/east", body: `{"backupEnabled":true}`, status: 409, code: "CLUSTER_ALREADY_REQUESTED_DELETION"},
+		"what is DELETING is not changed":             {given: deletingEast, method: "PATCH", path: "/clusters/east", body: `{"backupEnabled":true}`, status: 400, code: "CLUSTER_ALREADY_REQUESTED_DELETION"},
 		"nothing changes a cluster that is not there": {method: "PATCH", path: "/clusters/none", body: `{}`, status: 404, code: "CLUSTER_NOT_FOUND"},
 		"nor deletes it":                              {method: "DELETE", path: "/clusters/none", status: 404, code: "CLUSTER_NOT_FOUND"},
 		"an advanced setting that is none":            {method: "PATCH", path: "/clusters/east/processArgs", body: `{"speed":"high"}`, status: 400, code: "INVALID_ATTRIBUTE"},
@@ -271,6 +311,7 @@ func TestConformance(t *testing.T) {
 		"by a path that none covers":             {method: "GET", path: "=/rateLimits?endpointPath=/nowhere", status: 200, says: `"totalCount":0`},
 		"a bucket's capacity as it was seen":     {method: "GET", path: "=/rateLimits/cloudProviderAccess", status: 200, says: `"capacity":{"defaultValue":2000,"value":2000}`},
 		"a rate limit that is none":              {method: "GET", path: "=/rateLimits/speed", status: 404, code: "RATE_LIMIT_NOT_FOUND"},
+		"the alerts of a new project":            {method: "GET", path: "/alertConfigs", status: 200, says: "AWS_ENCRYPTION_KEY_NEEDS_ROTATION"},
 		"an event that is not there":             {method: "GET", path: "/events/" + unknownID, status: 404, code: "EVENT_NOT_FOUND"},
 		"events since a time that is none":       {method: "GET", path: "/events?minDate=yesterday", status: 400, code: "INVALID_QUERY_PARAMETER", says: "minDate"},
 		"events until a time that is none":       {method: "GET", path: "/events?maxDate=tomorrow", status: 400, code: "INVALID_QUERY_PARAMETER", says: "maxDate"},
@@ -331,6 +372,33 @@ func TestAccessListsAreKept(t *testing.T) {
 		if status == 403 {
 			require.Equal(t, "IP_ADDRESS_NOT_ON_WHITELIST", a.json(t)["errorCode"])
 		}
+	}
+}
+
+// Who may not, is told so in the words of the catalogue of error codes.
+func TestCallersAreToldWhatTheyLack(t *testing.T) {
+	for code, c := range map[string]struct {
+		given  func(*atlassim.Config)
+		status int
+		detail string
+	}{
+		"NOT_IN_GROUP": {func(c *atlassim.Config) {
+			c.ServiceAccounts[0].Roles = []atlassim.Grant{{Project: sim.ProjectB, Role: "GROUP_OWNER"}}
+		}, 401, "The current user is not in the group, or the group does not exist."},
+		"USER_CANNOT_ACCESS_GROUP": {func(c *atlassim.Config) { c.ServiceAccounts[0].Roles = nil }, 401, "User cannot access this group."},
+		"USER_UNAUTHORIZED": {func(c *atlassim.Config) {
+			c.ServiceAccounts[0].Roles = []atlassim.Grant{{Project: sim.ProjectA, Role: "GROUP_READ_ONLY"}}
+		}, 401, "Current user is not authorized to perform this action."},
+		"RESOURCE_REQUIRES_WHITELIST": {func(c *atlassim.Config) { c.Organization.RequireAccessList = true }, 403,
+			"This resource requires access through a whitelist of ip ranges."},
+	} {
+		config := sim.DefaultConfig()
+		c.given(&config.Atlas)
+		r, _ := start(t, sim.Options{World: &config, AllowMismatches: true})
+		a := newScript(t, r).do("POST", in(access), `{"providerName":"AWS"}`)
+		require.Equal(t, c.status, a.status, "%s", a.body)
+		require.Equal(t, code, a.json(t)["errorCode"])
+		require.Equal(t, c.detail, a.json(t)["detail"])
 	}
 }
 

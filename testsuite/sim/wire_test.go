@@ -130,7 +130,7 @@ func TestRolesAreNeeded(t *testing.T) {
 	s := newScript(t, r)
 	s.bearer = login(t, r, sim.ReaderClientID, sim.ReaderClientSecret)
 	require.Equal(t, 200, s.do("GET", in("/encryptionAtRest"), "").status)
-	require.Equal(t, 403, s.do("PATCH", in("/clusters/west"), `{"encryptionAtRestProvider":"AWS"}`).status)
+	require.Equal(t, 401, s.do("PATCH", in("/clusters/west"), `{"encryptionAtRestProvider":"AWS"}`).status)
 	for _, e := range r.Journal.Entries() {
 		require.False(t, e.Applied && e.Write)
 	}

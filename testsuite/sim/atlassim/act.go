@@ -53,6 +53,11 @@ const (
 	// LoseNetwork takes the network between nodes and KMS away in Region, in all of them if it is empty.
 	LoseNetwork    = "loseNetwork"
 	RestoreNetwork = "restoreNetwork"
+	// FillRegion leaves no capacity for further nodes in Region; EmptyRegion gives it back.
+	FillRegion  = "fillRegion"
+	EmptyRegion = "emptyRegion"
+	// TroubleProject puts the project into Status, StateInvalid or StateSuspended; an empty one ends it.
+	TroubleProject = "troubleProject"
 	// Assume changes assumptions.
 	Assume = "assume"
 	// Approve tells the oracle that a person has approved Endpoint, or the one in Region, or all.
@@ -70,7 +75,7 @@ const (
 // Act does what others would. It is called from within World.Do.
 func (a *Atlas) Act(act Act) error {
 	switch act.Kind {
-	case Approve, RequireApprovals, Own, FinishChange, Assume:
+	case Approve, RequireApprovals, Own, FinishChange, Assume, FillRegion, EmptyRegion:
 	case LoseNetwork, RestoreNetwork:
 		for _, p := range a.projects {
 			a.Others(p.id)
@@ -97,11 +102,19 @@ func (a *Atlas) Act(act Act) error {
 		}
 		return nil
 	}
+	if act.Kind == FillRegion || act.Kind == EmptyRegion {
+		return a.actCapacity(act)
+	}
 	p, err := a.actProject(act)
 	if err != nil {
 		return err
 	}
 	switch act.Kind {
+	case TroubleProject:
+		if !slices.Contains([]string{"", StateInvalid, StateSuspended}, act.Status) {
+			return fmt.Errorf("act %s: status %q is none of a project", act.Kind, act.Status)
+		}
+		p.state = act.Status
 	case RejectEndpoint, RemoveEndpoint, FailEndpoint, HoldEndpoint:
 		return a.actEndpoint(p, act)
 	case Approve:
@@ -137,6 +150,18 @@ func (a *Atlas) Act(act Act) error {
 		return a.actCluster(p, act)
 	default:
 		return fmt.Errorf("act %q is unknown", act.Kind)
+	}
+	return nil
+}
+
+func (a *Atlas) actCapacity(act Act) error {
+	if act.Region == "" {
+		return fmt.Errorf("act %s: region is missing", act.Kind)
+	}
+	if act.Kind == FillRegion {
+		a.full[act.Region] = true
+	} else {
+		delete(a.full, act.Region)
 	}
 	return nil
 }

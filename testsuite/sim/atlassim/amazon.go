@@ -79,23 +79,23 @@ func (a *Atlas) try(use func(awssim.Identity, string, string, string, awssim.Pat
 }
 
 // refusedByAWS is how Atlas reports what AWS answered when it tested a key.
-func refusedByAWS(err error, id awssim.Identity, key, group string) *APIError {
+func refusedByAWS(err error, id awssim.Identity, group string) *APIError {
 	var refused *awssim.Error
 	if !errors.As(err, &refused) {
 		return badRequest("ENCRYPTION_AT_REST_SETTINGS_INVALID", err.Error())
 	}
 	state := func(code, what string) *APIError {
-		return badRequest(code, "The AWS KMS customer master key "+key+" is "+what+".", key)
+		return badRequest(code, "AWS KMS Customer Master Key is "+what+".")
 	}
 	switch refused.Code {
 	case "AccessDenied":
 		return cannotAssumeRole(id.RoleARN)
 	case "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException":
-		return badRequest("INVALID_AWS_CREDENTIALS", "The AWS credentials are invalid.")
+		return badRequest("INVALID_AWS_CREDENTIALS", "Invalid AWS credentials.")
 	case "AccessDeniedException":
-		return badRequest("NO_PERMISSION_TO_ENCRYPT_DECRYPT", "The AWS credentials have no permission to encrypt and decrypt with the key.")
+		return badRequest("NO_PERMISSION_TO_ENCRYPT_DECRYPT", "The provided credentials do not have permission to encrypt or decrypt with the key.")
 	case "NotFoundException", "ValidationException", "InvalidArnException":
-		return refusal(404, "AWS_CUSTOMER_MASTER_KEY_NOT_FOUND", "The AWS KMS customer master key "+key+" was not found for group "+group+".", key, group)
+		return refusal(404, "AWS_CUSTOMER_MASTER_KEY_NOT_FOUND", "No AWS customer master key found for group "+group+".", group)
 	case "DisabledException":
 		return state("AWS_KMS_CUSTOMER_MASTER_KEY_NOT_ENABLED", "not enabled")
 	case "KMSInvalidStateException":

@@ -104,7 +104,7 @@ func rateLimited(path string, retryAfter, capacity, refill, seconds int) *APIErr
 	return e
 }
 
-// The refusals whose code is documented but whose wording was not seen.
+// The refusals that MongoDB's catalogue of error codes documents: status, code and wording are its own.
 
 func invalidVersionDate(given string) *APIError {
 	return badRequest("INVALID_VERSION_DATE", fmt.Sprintf("Invalid version date in the header: %q.", given), given)
@@ -118,12 +118,50 @@ func resourceNotFound(path string) *APIError {
 	return refusal(http.StatusNotFound, "RESOURCE_NOT_FOUND", fmt.Sprintf("Cannot find resource %s.", path), path)
 }
 
-func notInGroup(group string) *APIError {
-	return refusal(http.StatusUnauthorized, "NOT_IN_GROUP", fmt.Sprintf("Current user is not in the group, or the group does not exist: %s.", group), group)
+func notInGroup() *APIError {
+	return refusal(http.StatusUnauthorized, "NOT_IN_GROUP", "The current user is not in the group, or the group does not exist.")
+}
+
+func cannotAccessGroup() *APIError {
+	return refusal(http.StatusUnauthorized, "USER_CANNOT_ACCESS_GROUP", "User cannot access this group.")
+}
+
+func invalidGroup(id string) *APIError {
+	return refusal(http.StatusNotFound, "INVALID_ATLAS_GROUP", fmt.Sprintf("Atlas group %s is in an invalid state and cannot be loaded.", id), id)
+}
+
+func accountSuspended() *APIError {
+	return refusal(http.StatusPaymentRequired, "ACCOUNT_SUSPENDED", "Organization has an unpaid invoice that is more than 30 days old.")
+}
+
+func accessListRequired() *APIError {
+	return refusal(http.StatusForbidden, "RESOURCE_REQUIRES_WHITELIST", "This resource requires access through a whitelist of ip ranges.")
+}
+
+func outOfCapacity() *APIError {
+	return refusal(http.StatusConflict, "OUT_OF_CAPACITY", "The requested region is currently out of capacity for the requested instance size.")
+}
+
+func missingProvider() *APIError {
+	return badRequest("MISSING_ENCRYPTION_AT_REST_PROVIDER", "At least one Encryption at Rest provider must be specified.")
+}
+
+func settingsInvalid() *APIError {
+	return badRequest("ENCRYPTION_AT_REST_SETTINGS_INVALID",
+		"Atlas is unable to access your encryption key. You cannot change your encryption key until access to your current encryption key has been restored.")
+}
+
+func stillOnClusters() *APIError {
+	return refusal(http.StatusConflict, "CANNOT_DISABLE_ENCRYPTION_AT_REST",
+		"Cannot disable Encryption at Rest on the group because it is still enabled on one or more clusters in the group.")
+}
+
+func invalidQuery(name string) *APIError {
+	return badRequest("INVALID_QUERY_PARAMETER", fmt.Sprintf("Invalid query parameter %s specified.", name), name)
 }
 
 func notPermitted() *APIError {
-	return refusal(http.StatusForbidden, "USER_UNAUTHORIZED", "Current user is not authorized to perform this action.")
+	return refusal(http.StatusUnauthorized, "USER_UNAUTHORIZED", "Current user is not authorized to perform this action.")
 }
 
 func addressNotAllowed(ip string) *APIError {

@@ -9,8 +9,8 @@ import (
 // Assumptions are what nobody outside MongoDB knows of Atlas. Each is a switch, so that a client can be tried under
 // both answers; the defaults are the more demanding ones where the documentation leans to neither.
 type Assumptions struct {
-	// DisableWithClustersRefused: disabling the project's key is refused while clusters are encrypted with it, with
-	// the placeholder code CANNOT_DISABLE_ENCRYPTION_AT_REST_WITH_CLUSTERS. Otherwise it happens, and they break.
+	// DisableWithClustersRefused: disabling the project's key is refused while clusters are encrypted with it, as the
+	// catalogue of error codes has it (409 CANNOT_DISABLE_ENCRYPTION_AT_REST). Otherwise it happens, and they break.
 	DisableWithClustersRefused bool `yaml:"disableWithClustersRefused" json:"disableWithClustersRefused"`
 	// DeauthorizeInUseRefused: a role that encryption uses cannot be deauthorized, with the placeholder code
 	// CLOUD_PROVIDER_ACCESS_ROLE_IN_USE.

@@ -77,7 +77,7 @@ func (a *Atlas) ResetInside() error {
 	a.oracle = nil // what is made now, is made by nobody
 	a.state = state{
 		assume: DefaultAssumptions(), nonces: map[string]time.Time{}, tokens: map[string]token{},
-		buckets: map[string]*bucket{}, unreachable: map[string]bool{},
+		buckets: map[string]*bucket{}, unreachable: map[string]bool{}, full: map[string]bool{},
 	}
 	if a.config.Assumptions != nil {
 		a.assume = *a.config.Assumptions

@@ -80,6 +80,9 @@ func (c *call) authenticate(h http.Header) error {
 		h.Set("Www-Authenticate", c.challenge(stale))
 		return unauthorized()
 	}
+	if c.config.Organization.RequireAccessList && len(c.caller.accessList) == 0 {
+		return accessListRequired()
+	}
 	if !admits(c.caller.accessList, c.address) {
 		return addressNotAllowed(c.address)
 	}
@@ -156,10 +159,18 @@ func (c *call) authorize() error {
 		return nil
 	}
 	switch rank := c.caller.rank(c.project.id); {
+	case len(c.caller.roles) == 0:
+		return cannotAccessGroup()
 	case rank == 0:
-		return notInGroup(c.project.id)
+		return notInGroup()
 	case rank < roleRank[c.op.role]:
 		return notPermitted()
+	}
+	switch c.project.state {
+	case StateInvalid:
+		return invalidGroup(c.project.id)
+	case StateSuspended:
+		return accountSuspended()
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func (c *call) number(name string, byDefault, least, most int) (int, error) {
 	}
 	n, err := strconv.Atoi(given)
 	if err != nil || n < least || n > most {
-		return 0, badRequest("INVALID_QUERY_PARAMETER", fmt.Sprintf("An invalid value %s was specified for the query parameter %s.", given, name), name)
+		return 0, invalidQuery(name)
 	}
 	return n, nil
 }

@@ -189,7 +189,7 @@ func (c *call) admitProvider(provider string, specs []replicationSpec) error {
 	case providerNone:
 		if c.project.compliance != nil && c.project.compliance.encryption {
 			return badRequest("CAN_NOT_DISABLE_ALL_ENCRYPTION_AT_REST_SETTINGS_WHILE_BACKUP_COMPLIANCE_POLICY_ENCRYPTION_ENABLED",
-				"Encryption at Rest cannot be disabled while a Backup Compliance Policy requires it.")
+				"You must keep at least one Encryption at Rest setting enabled while you have a Backup Compliance Policy enabled.")
 		}
 		if len(c.project.endpoints) > 0 && c.assume.ClusterOffWithEndpointsRefused {
 			return badRequest("CANNOT_DISABLE_CLUSTER_ENCRYPTION_AT_REST_DUE_TO_PRIVATE_ENDPOINTS",
@@ -200,7 +200,7 @@ func (c *call) admitProvider(provider string, specs []replicationSpec) error {
 	case "AZURE", "GCP":
 		return notEnabled(c.project.id)
 	default:
-		return badRequest("INVALID_ENCRYPTION_AT_REST_PROVIDER", "Invalid encryption at rest provider "+provider+".", provider)
+		return badRequest("INVALID_ENCRYPTION_AT_REST_PROVIDER", "An invalid Encryption at Rest provider "+provider+" was specified.", provider)
 	}
 	if c.project.kms == nil {
 		return notEnabled(c.project.id)
@@ -208,16 +208,45 @@ func (c *call) admitProvider(provider string, specs []replicationSpec) error {
 	for _, s := range specs {
 		for _, r := range s.Regions {
 			if r.Provider == "TENANT" {
-				return badRequest("CANNOT_USE_ENCRYPTION_AT_REST_TENANT", "Encryption at Rest cannot be used with tenant clusters.")
+				return badRequest("CANNOT_USE_ENCRYPTION_AT_REST_TENANT", "Cannot use Encryption at Rest with tenant clusters.")
 			}
 			for _, h := range r.kinds() {
 				if h.count() > 0 && tier(h.InstanceSize) < 10 {
-					return badRequest("INSUFFICIENT_INSTANCE_SIZE", "Encryption at Rest needs an instance size of M10 or larger.", h.InstanceSize)
+					return badRequest("INSUFFICIENT_INSTANCE_SIZE", "This feature requires instance size M10 or larger.", "M10")
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// crowded is whether specs ask for more nodes, or larger ones, in a region that has no capacity left.
+func (a *Atlas) crowded(specs, had []replicationSpec) bool {
+	before := demand(had)
+	for where, nodes := range demand(specs) {
+		if a.full[where.region] && nodes > before[where] {
+			return true
+		}
+	}
+	return false
+}
+
+// place is where nodes are, and of what size.
+type place struct{ region, size string }
+
+// demand is how many nodes specs ask for.
+func demand(specs []replicationSpec) map[place]int {
+	nodes := map[place]int{}
+	for _, s := range specs {
+		for _, r := range s.Regions {
+			for _, h := range r.kinds() {
+				if n := h.count(); n > 0 {
+					nodes[place{r.Region, h.InstanceSize}] += n
+				}
+			}
+		}
+	}
+	return nodes
 }
 
 // admitRegions refuses new nodes where private networking has no endpoint for them.
@@ -265,6 +294,9 @@ func createCluster(c *call) (any, error) {
 	}
 	if err := c.checkSpecs(*change.Specs, nil); err != nil {
 		return nil, err
+	}
+	if c.crowded(*change.Specs, nil) {
+		return nil, outOfCapacity()
 	}
 	maps.Copy(k.doc, change.members)
 	k.doc["clusterType"] = *change.ClusterType
@@ -335,17 +367,17 @@ func updateCluster(c *call) (any, error) {
 func (c *call) admitChange(k *cluster, change *clusterChange) error {
 	switch {
 	case k.state == deleting:
-		return refusal(http.StatusConflict, "CLUSTER_ALREADY_REQUESTED_DELETION",
+		return badRequest("CLUSTER_ALREADY_REQUESTED_DELETION",
 			fmt.Sprintf("The cluster %s has already been requested for deletion.", k.name), k.name)
 	case k.paused && (change.Paused == nil || *change.Paused):
 		return refusal(http.StatusConflict, "CANNOT_UPDATE_PAUSED_CLUSTER",
 			fmt.Sprintf("Cannot update cluster %s while it is paused or being paused.", k.name), k.name)
 	case k.paused && (change.Provider != nil && *change.Provider != k.provider || change.Specs != nil):
 		return refusal(http.StatusConflict, "CANNOT_UPDATE_AND_PAUSE_CLUSTER",
-			fmt.Sprintf("Cannot resume cluster %s and change it at once.", k.name), k.name)
+			fmt.Sprintf("Cannot update and pause cluster %s at the same time.", k.name), k.name)
 	case k.restoring():
-		return refusal(http.StatusConflict, "CLUSTER_RESTORE_IN_PROGRESS_CANNOT_UPDATE",
-			fmt.Sprintf("Cannot update cluster %s while a restore is in progress.", k.name), k.name)
+		return badRequest("CLUSTER_RESTORE_IN_PROGRESS_CANNOT_UPDATE",
+			"The update can not succeed because cluster restore is in progress. Please try again once the restore is finished.")
 	}
 	specs := k.specs
 	if change.Specs != nil {
@@ -355,6 +387,9 @@ func (c *call) admitChange(k *cluster, change *clusterChange) error {
 		}
 		if err := c.admitRegions(specs, k.regions()); err != nil {
 			return err
+		}
+		if c.crowded(specs, k.specs) {
+			return outOfCapacity()
 		}
 	}
 	if change.Provider != nil && *change.Provider != k.provider {

@@ -27,6 +27,8 @@ type Config struct {
 type Organization struct {
 	ID   string `yaml:"id" json:"id"`
 	Name string `yaml:"name" json:"name"`
+	// RequireAccessList refuses every caller that has no access list.
+	RequireAccessList bool `yaml:"requireAccessList,omitempty" json:"requireAccessList,omitempty"`
 }
 
 // APIKey is a programmatic key pair, used with HTTP digest.
@@ -65,9 +67,19 @@ type Project struct {
 	Clusters   []Cluster          `yaml:"clusters,omitempty" json:"clusters,omitempty"`
 	Compliance *Compliance        `yaml:"backupCompliance,omitempty" json:"backupCompliance,omitempty"`
 	Window     *MaintenanceWindow `yaml:"maintenanceWindow,omitempty" json:"maintenanceWindow,omitempty"`
+	// State is what keeps all callers from the project: StateInvalid or StateSuspended; none if empty.
+	State string `yaml:"state,omitempty" json:"state,omitempty"`
 	// NoKMSAlert leaves out the alert that new projects have on nodes that cannot reach KMS.
 	NoKMSAlert bool `yaml:"noKmsAlert,omitempty" json:"noKmsAlert,omitempty"`
 }
+
+// What can be the matter with a project.
+const (
+	// StateInvalid: it cannot be loaded.
+	StateInvalid = "invalid"
+	// StateSuspended: its organization's account is suspended.
+	StateSuspended = "suspended"
+)
 
 // AccessRole is a cloud provider access role. Without an ARN it is pending.
 type AccessRole struct {

@@ -21,6 +21,9 @@ func (a *Atlas) configure(p *project, k *kms) {
 	}
 }
 
+// isNull is whether a member was left out, or null.
+func isNull(text json.RawMessage) bool { return len(text) == 0 || bytes.Equal(text, []byte("null")) }
+
 // kmsChange is the awsKms block of a change. What is nil was left out.
 type kmsChange struct {
 	Enabled                  *bool   `json:"enabled"`
@@ -76,9 +79,12 @@ func updateEncryption(c *call) (any, error) {
 		return nil, err
 	}
 	if body.Azure != nil && body.Azure.Enabled || body.Google != nil && body.Google.Enabled {
-		return nil, badRequest("ENCRYPTION_AT_REST_PROVIDER_NOT_SUPPORTED", "This encryption at rest provider is not supported.")
+		return nil, badRequest("ENCRYPTION_AT_REST_PROVIDER_NOT_SUPPORTED", "Encryption at Rest Provider cannot be configured on this cluster.")
 	}
-	if len(body.AWS) > 0 && !bytes.Equal(body.AWS, []byte("null")) {
+	if isNull(body.AWS) && body.Azure == nil && body.Google == nil && body.Search == nil {
+		return nil, missingProvider()
+	}
+	if !isNull(body.AWS) {
 		var change kmsChange
 		if err := json.Unmarshal(body.AWS, &change); err != nil {
 			return nil, malformedJSON()
@@ -129,8 +135,7 @@ func (c *call) changeKMS(change kmsChange) error {
 	rotates := old != nil && !c.sameKey(old, next)
 	if rotates {
 		if c.validate(c.project); !old.valid {
-			return badRequest("ENCRYPTION_AT_REST_SETTINGS_INVALID",
-				"The current encryption at rest settings are invalid; the key cannot be changed until they are valid.")
+			return settingsInvalid()
 		}
 	}
 	if err := c.tryKMS(next); err != nil {
@@ -195,7 +200,7 @@ func (c *call) merge(change kmsChange) (*kms, error) {
 	case next.roleID == "" && next.accessKeyID == "":
 		return nil, missingAttribute("roleId")
 	case !kmsRegion(next.region):
-		return nil, regionNotSupported(next.region)
+		return nil, regionNotSupported()
 	}
 	if next.roleID != "" {
 		if r := c.project.role(next.roleID); r == nil || r.arn == "" {
@@ -211,7 +216,7 @@ func set(s *string) bool { return s != nil && *s != "" }
 func (c *call) tryKMS(k *kms) error {
 	id := k.identity(c.project, c.config.AccountARN)
 	if isAlias(k.key) && !c.assume.AliasAccepted {
-		return refusedByAWS(&awssim.Error{Code: "NotFoundException"}, id, k.key, c.project.id)
+		return refusedByAWS(&awssim.Error{Code: "NotFoundException"}, id, c.project.id)
 	}
 	regions := []string{k.region}
 	if c.assume.PatchTestsAllRegions {
@@ -226,7 +231,7 @@ func (c *call) tryKMS(k *kms) error {
 	for _, r := range regions {
 		region := awsRegion(r)
 		if err := c.test(id, c.keyIn(k.key, region), region, awssim.Path{SourceIP: c.controlPlaneIP()}); err != nil {
-			return refusedByAWS(err, id, k.key, c.project.id)
+			return refusedByAWS(err, id, c.project.id)
 		}
 	}
 	return nil
@@ -261,20 +266,18 @@ func (c *call) disableKMS() error {
 	c.beforeOff(p)
 	if p.compliance != nil && p.compliance.encryption {
 		return badRequest("CANNOT_DISABLE_ENCRYPTION_AT_REST_WITH_BACKUP_COMPLIANCE_POLICY",
-			"Encryption at Rest cannot be disabled while a Backup Compliance Policy requires it.")
+			"You can't disable Encryption at Rest while you have a Backup Compliance Policy enabled.")
 	}
 	if len(p.endpoints) > 0 || c.world.Now().Before(p.settled) {
 		return privateEndpointsPresent()
 	}
 	if c.validate(p); !p.kms.valid {
-		return badRequest("ENCRYPTION_AT_REST_SETTINGS_INVALID",
-			"The current encryption at rest settings are invalid; encryption cannot be disabled until they are valid.")
+		return settingsInvalid()
 	}
 	for _, cluster := range p.clusters {
 		if cluster.provider != providerNone || cluster.encryptedAny() {
 			if c.assume.DisableWithClustersRefused {
-				return badRequest("CANNOT_DISABLE_ENCRYPTION_AT_REST_WITH_CLUSTERS",
-					"Encryption at Rest cannot be disabled while cluster "+cluster.name+" uses it.", cluster.name)
+				return stillOnClusters()
 			}
 		}
 	}
@@ -308,6 +311,6 @@ func kmsRegion(region string) bool {
 	return region != "GLOBAL" && !strings.HasPrefix(region, "CN_") && !strings.HasPrefix(region, "US_GOV_")
 }
 
-func regionNotSupported(region string) *APIError {
-	return badRequest("AWS_KMS_REGION_NOT_SUPPORTED", "The AWS KMS region "+region+" is not supported.", region)
+func regionNotSupported() *APIError {
+	return badRequest("AWS_KMS_REGION_NOT_SUPPORTED", "Region is not supported by AWS KMS.")
 }

@@ -176,7 +176,7 @@ func createEndpoint(c *call) (any, error) {
 			"Private endpoints need requirePrivateNetworking to be enabled.")
 	}
 	if !kmsRegion(region) && c.assume.UnsupportedRegionRefused {
-		return nil, regionNotSupported(region)
+		return nil, regionNotSupported()
 	}
 	for _, e := range c.project.endpoints {
 		leaving := e.status == deletingEndpoint

@@ -53,7 +53,7 @@ func getEvent(c *call) (any, error) {
 			return c.eventView(e), nil
 		}
 	}
-	return nil, refusal(http.StatusNotFound, "EVENT_NOT_FOUND", fmt.Sprintf("No event with ID %s exists.", id), id)
+	return nil, refusal(http.StatusNotFound, "EVENT_NOT_FOUND", fmt.Sprintf("No event with ID %s exists for group %s.", id, c.project.id), id, c.project.id)
 }
 
 func (c *call) date(name string) (time.Time, error) {
@@ -63,7 +63,7 @@ func (c *call) date(name string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, given)
 	if err != nil {
-		return t, badRequest("INVALID_QUERY_PARAMETER", fmt.Sprintf("An invalid value %s was specified for the query parameter %s.", given, name), name)
+		return t, invalidQuery(name)
 	}
 	return t, nil
 }

@@ -59,7 +59,7 @@ func (a *Atlas) addProject(cfg Project) error {
 			return fmt.Errorf("cluster %s: %w", cluster.Name, err)
 		}
 	}
-	p.noKMSAlert = cfg.NoKMSAlert
+	p.noKMSAlert, p.state = cfg.NoKMSAlert, cfg.State
 	if cfg.Compliance != nil {
 		p.compliance = newCompliance(p, *cfg.Compliance, a.world.Now())
 	}
@@ -81,7 +81,7 @@ func getGroup(c *call) (any, error) { return c.group(c.project), nil }
 func deleteGroup(c *call) (any, error) {
 	if len(c.project.clusters) > 0 {
 		return nil, refusal(http.StatusConflict, "CANNOT_CLOSE_GROUP_ACTIVE_ATLAS_CLUSTERS",
-			"There are active clusters in this project. Terminate all clusters before closing it.", c.project.id)
+			"Cannot close group while it has active clusters; please terminate all clusters.")
 	}
 	c.configure(c.project, nil)
 	c.projects = slices.DeleteFunc(c.projects, func(other *project) bool { return other == c.project })

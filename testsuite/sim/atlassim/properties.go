@@ -16,7 +16,7 @@ func getGroupByName(c *call) (any, error) {
 			return c.group(p), nil
 		}
 	}
-	return nil, refusal(http.StatusNotFound, "GROUP_NAME_NOT_FOUND", fmt.Sprintf("No group with name %s exists.", name), name)
+	return nil, refusal(http.StatusNotFound, "GROUP_NAME_NOT_FOUND", fmt.Sprintf("No group with name \"%s\" exists.", name), name)
 }
 
 func getSettings(*call) (any, error) {

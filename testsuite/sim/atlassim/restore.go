@@ -103,7 +103,7 @@ func createRestore(c *call) (any, error) {
 	switch body.DeliveryType {
 	case "download":
 		if s.provider != providerNone {
-			return nil, badRequest("CANNOT_DOWNLOAD_SNAPSHOT_WITH_ENCRYPTION", "A snapshot that is encrypted with a customer's key cannot be downloaded.")
+			return nil, badRequest("CANNOT_DOWNLOAD_SNAPSHOT_WITH_ENCRYPTION", "Cannot download snapshots with Encryption at Rest enabled.")
 		}
 	case "automated", "pointInTime":
 		group := c.project
@@ -118,7 +118,7 @@ func createRestore(c *call) (any, error) {
 		}
 		if target.provider != s.provider {
 			return nil, badRequest("INVALID_SNAPSHOT_RESTORE_ENCRYPTION",
-				"The snapshot and the target cluster must have the same encryption at rest provider.")
+				"Encryption settings of target cluster and source snapshot are different.")
 		}
 	default:
 		return nil, invalidAttribute("deliveryType")

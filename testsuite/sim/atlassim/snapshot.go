@@ -169,7 +169,7 @@ func takeSnapshot(c *call) (any, error) {
 		return nil, err
 	}
 	if k.doc["backupEnabled"] != true {
-		return nil, badRequest("BACKUPS_NOT_ENABLED", fmt.Sprintf("Backups are not enabled for cluster %s.", k.name), k.name)
+		return nil, badRequest("BACKUP_JOB_NOT_FOUND", "Backups are not enabled for this cluster.")
 	}
 	s := c.newSnapshot(k, "onDemand")
 	s.description = body.Description

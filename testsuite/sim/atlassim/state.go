@@ -17,7 +17,9 @@ type state struct {
 	buckets  map[string]*bucket
 	// unreachable are the AWS regions ("*" for all) whose KMS Atlas has lost the network to.
 	unreachable map[string]bool
-	addresses   int
+	// full are the regions, in Atlas's spelling, that have no capacity left.
+	full      map[string]bool
+	addresses int
 }
 
 // project is Atlas's "group".
@@ -34,6 +36,7 @@ type project struct {
 	window     *MaintenanceWindow
 	events     []event
 	noKMSAlert bool
+	state      string
 	// settled is until when disabling is still refused although the list of endpoints is empty.
 	settled time.Time
 	// generation counts changes of kms, so that the periodic check of an older one ends itself.
