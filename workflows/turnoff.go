@@ -50,6 +50,9 @@ func (d *disable) turnOff(ctx workflow.Context) error {
 // looks is how often a project is looked at afresh that was not as it had been seen a moment before.
 const looks = 5
 
+// stillOnClusters is Atlas's refusal while a cluster uses the key: one that was switched on since the look.
+const stillOnClusters = "CANNOT_DISABLE_ENCRYPTION_AT_REST"
+
 // disableEncryption is the last step. When Atlas, or our own guard, refuses it, there is another look; and at last a
 // person, who may know why.
 func (d *disable) disableEncryption(ctx workflow.Context, look int) error {
@@ -61,7 +64,7 @@ func (d *disable) disableEncryption(ctx workflow.Context, look int) error {
 		d.saga.pass()
 		d.pivoted, d.off = true, true
 		return nil
-	case errorType(err) == cmk.ErrForeign && look < looks:
+	case (errorType(err) == cmk.ErrForeign || errorType(err) == stillOnClusters) && look < looks:
 		return nil
 	case errorType(err) == cmk.ErrLeaseLost || ctx.Err() != nil:
 		return err
