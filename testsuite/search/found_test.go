@@ -43,6 +43,8 @@ func TestFound(t *testing.T) {
 				{At: 15 * time.Minute, Kind: atlassim.FailEndpoint, Region: "US_EAST_1"},
 			},
 		},
+		// A role that waits for its authorization is taken back by the run that is rejected, and another is made.
+		"pending role rejected": {Start: startPending, Mode: cmk.ApproveUse, Calm: 30 * time.Minute, Wish: wishRejected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

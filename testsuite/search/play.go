@@ -73,6 +73,10 @@ func prepare(s schedule) (*play, error) {
 			return nil, err
 		}
 	}
+	if s.Start == startPending {
+		// The run that made the role had written its documents, and the next may write them again.
+		p.tell(atlassim.Act{Kind: atlassim.Own, Role: grownRoleName})
+	}
 	if s.enables() && s.Mode != cmk.ApproveProvider {
 		p.tell(atlassim.Act{Kind: atlassim.RequireApprovals})
 	}
