@@ -31,6 +31,8 @@ type AtlasAccess struct {
 	AlsoKnownAs []string
 	// Transport carries the requests; nil means http.DefaultTransport.
 	Transport http.RoundTripper
+	// RereadAfter is after how long a read that failed for a moment is repeated; 250 ms if zero.
+	RereadAfter time.Duration
 }
 
 // Names are those under which Atlas's activity feed may show whoever acts with these credentials: the public key of an API
@@ -45,7 +47,7 @@ func (a AtlasAccess) Names() []string {
 // Client makes a client of the Atlas Admin API. Credentials are proven by the first call, not here.
 func (a AtlasAccess) Client(agent Agent) (*admin.APIClient, error) {
 	var transport http.RoundTripper
-	base := agent.Transport(cmp.Or(a.Transport, http.DefaultTransport))
+	base := rereading(agent.Transport(cmp.Or(a.Transport, http.DefaultTransport)), cmp.Or(a.RereadAfter, rereadAfter))
 	switch {
 	case a.ClientID != "" && a.ClientSecret != "":
 		transport = newBearer(a, base)
@@ -97,7 +99,7 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	source := b.tokens()
 	response, err := b.send(r, source)
 	spent := r.Body != nil && r.Body != http.NoBody && r.GetBody == nil
-	if err != nil || response.StatusCode != http.StatusUnauthorized || spent {
+	if err != nil || response.StatusCode != http.StatusUnauthorized || spent || lacksRole(response.Header.Get("X-Error-Code")) {
 		return response, err
 	}
 	_ = response.Body.Close()

@@ -43,7 +43,7 @@ func retryable(code string, status int) bool {
 // remedy says what to do about a final error, for those whose own words do not.
 func remedy(code string, status int) string {
 	switch {
-	case code == "USER_UNAUTHORIZED" || code == "NOT_IN_GROUP" || code == "USER_CANNOT_ACCESS_GROUP":
+	case lacksRole(code):
 		return "give the worker's credentials the role Project Owner in this project"
 	case code == "IP_ADDRESS_NOT_ON_WHITELIST" || strings.HasSuffix(code, "_REQUIRES_WHITELIST"):
 		return "put the worker's address on the access list of its credentials"
@@ -61,6 +61,11 @@ func remedy(code string, status int) string {
 		return "make the present key usable again first: while Atlas cannot reach it, it can neither change nor disable it"
 	}
 	return ""
+}
+
+// lacksRole is whether the credentials were taken, and do not suffice: Atlas answers 401 to that too.
+func lacksRole(code string) bool {
+	return code == "USER_UNAUTHORIZED" || code == "NOT_IN_GROUP" || code == "USER_CANNOT_ACCESS_GROUP"
 }
 
 // atlasError types an error of the Atlas Admin API by its errorCode. doing says what was asked of what, for the reader.

@@ -56,7 +56,7 @@ func newStage(config *sim.Config, seed uint64, pace activities.Pace) (*stage, er
 	watch := func(served bool) { s.onWrite(served) }
 	const agent = activities.Agent("search")
 	api, err := activities.AtlasAccess{
-		BaseURL: "http://atlas.sim", ClientID: sim.ClientID, ClientSecret: sim.ClientSecret, Transport: &wire{s.world.Atlas(), watch},
+		BaseURL: "http://atlas.sim", ClientID: sim.ClientID, ClientSecret: sim.ClientSecret, Transport: &wire{s.world.Atlas(), watch}, RereadAfter: time.Nanosecond,
 	}.Client(agent)
 	if err != nil {
 		return nil, err
