@@ -1,7 +1,6 @@
 package atlassim
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +26,8 @@ type Schema struct {
 	operations map[string]*openapi3.Operation
 	options    []openapi3.SchemaValidationOption
 	older      olderVersions
+	// sent and answered check bodies.
+	sent, answered *texts
 }
 
 // LoadSchema reads the description from the Atlas SDK's module on this machine. It is not an error of the simulation
@@ -53,6 +54,8 @@ func LoadSchema() (*Schema, error) {
 		openapi3.EnableFormatValidation(),
 		openapi3.SetSchemaRegexCompiler(patterns()),
 	}
+	s.sent = newTexts(append(slices.Clone(s.options), openapi3.VisitAsRequest())...)
+	s.answered = newTexts(append(slices.Clone(s.options), openapi3.VisitAsResponse())...)
 	return s, nil
 }
 
@@ -220,7 +223,7 @@ func (s *Schema) request(c *call) error {
 		}
 		return nil
 	}
-	return s.body(op.RequestBody.Value.Content, c.body, openapi3.VisitAsRequest())
+	return s.sent.checkBody(op.RequestBody.Value.Content, c.body)
 }
 
 // typed is a parameter's value as the JSON type that its schema has.
@@ -250,28 +253,7 @@ func (s *Schema) response(c *call, status int, body []byte) error {
 	if len(body) == 0 || string(body) == "{}" && toleratedEmpty(c.op.id) {
 		return nil
 	}
-	return s.body(ref.Value.Content, body, openapi3.VisitAsResponse())
-}
-
-// body checks a body against the newest of the media types described.
-func (s *Schema) body(content openapi3.Content, body []byte, as openapi3.SchemaValidationOption) error {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(&v); err != nil {
-		return fmt.Errorf("not JSON: %w", err)
-	}
-	newest := ""
-	for mediaType := range content {
-		newest = max(newest, mediaType)
-	}
-	if newest == "" || content[newest].Schema == nil {
-		return nil
-	}
-	schema, options := content[newest].Schema.Value, append([]openapi3.SchemaValidationOption{as}, s.options...)
-	if schema.VisitJSON(v, options...) == nil {
-		return nil
-	}
-	return schema.VisitJSON(withoutNulls(v), options...)
+	return s.answered.checkBody(ref.Value.Content, body)
 }
 
 // withoutNulls drops null members: the live service sends and takes nulls that its description forbids.
