@@ -32,6 +32,6 @@ func TestTextsAreCheckedOnce(t *testing.T) {
 			require.ErrorContains(t, err, problem, text)
 		}
 	}
-	require.Equal(t, 4, len(texts.valid[page]))
-	require.Equal(t, 3, len(texts.valid[item]))
+	require.Len(t, texts.valid[page], 4)
+	require.Len(t, texts.valid[item], 3)
 }
