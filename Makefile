@@ -87,8 +87,8 @@ histories: temporal ## Record the history of every run of the end-to-end suite a
 	ATLAS_CMK_RECORD_HISTORIES='$(CURDIR)/workflows/testdata/histories' go test -count=1 ./testsuite/e2e/...
 
 .PHONY: schema
-schema: ## Write the JSON Schema of the contract anew, from the Go types
-	ATLAS_CMK_WRITE_SCHEMA=1 go test -count=1 ./cmk/schema
+schema: ## Write the JSON Schema of the contract, and of simulated worlds, anew, from the Go types
+	ATLAS_CMK_WRITE_SCHEMA=1 go test -count=1 -run Schema ./cmk/schema ./testsuite/sim
 
 .PHONY: reference
 reference: ## Write docs/reference.md anew, from the code

@@ -67,7 +67,7 @@ type Project struct {
 	Clusters   []Cluster          `yaml:"clusters,omitempty" json:"clusters,omitempty"`
 	Compliance *Compliance        `yaml:"backupCompliance,omitempty" json:"backupCompliance,omitempty"`
 	Window     *MaintenanceWindow `yaml:"maintenanceWindow,omitempty" json:"maintenanceWindow,omitempty"`
-	// State is what keeps all callers from the project: StateInvalid or StateSuspended; none if empty.
+	// State is what keeps all callers from the project: "invalid" or "suspended"; none if empty.
 	State string `yaml:"state,omitempty" json:"state,omitempty"`
 	// NoKMSAlert leaves out the alert that new projects have on nodes that cannot reach KMS.
 	NoKMSAlert bool `yaml:"noKmsAlert,omitempty" json:"noKmsAlert,omitempty"`
