@@ -181,8 +181,8 @@ func received(text *string) (*document, error) {
 type EnsureIAMRoleInput struct {
 	Lease Lease `json:"lease"`
 	// RoleLease is the lease on the role's documents: IAM replaces them whole, so that of two changes at once one would
-	// be lost.
-	RoleLease Lease  `json:"roleLease"`
+	// be lost. Without it the role may only be made.
+	RoleLease Lease  `json:"roleLease,omitzero"`
 	ProjectID string `json:"projectId"`
 	Name      string `json:"name"`
 	// Create says that the role may be created.
@@ -193,11 +193,17 @@ type EnsureIAMRoleInput struct {
 	KeyARNs    []string `json:"keyArns"`
 }
 
+// alone says that the documents of a role that others may share are not to be touched.
+func (in EnsureIAMRoleInput) alone() bool { return in.RoleLease.WorkflowID == "" }
+
 // EnsureIAMRole makes the role trust Atlas for the project and gives it the use of the keys, by our own statement and
 // inline policy, leaving all else as it is. It returns the role's ARN once IAM shows what was written.
 func (a *IAM) EnsureIAMRole(ctx context.Context, in EnsureIAMRoleInput) (string, error) {
-	for _, lease := range []Lease{in.Lease, in.RoleLease} {
-		if err := a.leases.Check(ctx, lease); err != nil {
+	if err := a.leases.Check(ctx, in.Lease); err != nil {
+		return "", err
+	}
+	if !in.alone() {
+		if err := a.leases.Check(ctx, in.RoleLease); err != nil {
 			return "", err
 		}
 	}
@@ -223,6 +229,9 @@ func (a *IAM) ensureTrust(ctx context.Context, in EnsureIAMRoleInput) (string, e
 	}
 	if same(before, trust.String()) {
 		return *role.Arn, nil
+	}
+	if in.alone() {
+		return "", final(cmk.ErrForeign, "IAM role %s was not there when preflight looked, and is now: somebody else has made it; run the change again", in.Name)
 	}
 	text := trust.String()
 	if _, err := a.api.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &in.Name, PolicyDocument: &text}); err != nil {

@@ -7,6 +7,7 @@ func Register(r worker.ActivityRegistry, atlas *Atlas, iam *IAM, kms *KMS, tempo
 	r.RegisterActivity(atlas)
 	r.RegisterActivity(iam)
 	r.RegisterActivity(NewAccess(atlas, iam))
+	r.RegisterActivity(NewPreflight(atlas, iam, kms))
 	r.RegisterActivity(kms)
 	r.RegisterActivity(temporal)
 }

@@ -200,7 +200,7 @@ func (r *EnableRequest) complete() {
 		r.Replicas = ReplicasCheck
 	}
 	if r.Role.Name == "" && r.Role.Mode == RoleCreate && projectIDForm.MatchString(r.ProjectID) {
-		r.Role.Name = roleNameDefault + r.ProjectID
+		r.Role.Name = OwnRoleName(r.ProjectID)
 	}
 	if r.Parallel == 0 {
 		r.Parallel = 1

@@ -73,7 +73,7 @@ func (r *MigrateRequest) complete() {
 		r.Role.Mode = RoleCreate
 	}
 	if r.Role.Name == "" && r.Role.Mode == RoleCreate && projectIDForm.MatchString(r.ProjectID) {
-		r.Role.Name = roleNameDefault + r.ProjectID
+		r.Role.Name = OwnRoleName(r.ProjectID)
 	}
 	if r.OnFailure == "" {
 		r.OnFailure = Compensate

@@ -41,6 +41,9 @@ func WorkflowID(projectID string) string { return "cmk-" + projectID }
 // LeaseID is the workflow id of the lease on a project.
 func LeaseID(projectID string) string { return "cmk-lease-" + projectID }
 
+// OwnRoleName is the name of the IAM role that is made for a project, unless the request gives another.
+func OwnRoleName(projectID string) string { return roleNameDefault + projectID }
+
 // RoleLeaseID is the workflow id of the lease on an IAM role's documents, which all projects that share it edit.
 func RoleLeaseID(roleARN string) string { return "cmk-lease-" + roleARN }
 

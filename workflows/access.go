@@ -83,7 +83,7 @@ func (a *access) ensureAccessRole(ctx workflow.Context) error {
 }
 
 // ensureIAMRole edits the IAM role under a lease of its own: other projects may share the role, and IAM replaces its
-// documents whole.
+// documents whole. A role that is made needs none.
 func (a *access) ensureIAMRole(ctx workflow.Context) error {
 	if a.iamRoleReady() {
 		return nil
@@ -104,13 +104,19 @@ func (a *access) ensureIAMRole(ctx workflow.Context) error {
 			return nil
 		})
 	})
-	err := a.underRoleLease(ctx, func(l activities.Lease) error {
+	ensure := func(l activities.Lease) error {
 		in := activities.EnsureIAMRoleInput{
 			Lease: a.under(), RoleLease: l, ProjectID: a.projectID(), Name: a.role.Name, Create: a.role.Mode == cmk.RoleCreate,
 			Boundary: a.role.PermissionsBoundary, AtlasARN: a.granted.AtlasARN, ExternalID: a.granted.ExternalID, KeyARNs: a.keyARNs,
 		}
 		return workflow.ExecuteActivity(writing(ctx, "IAM role "+a.role.Name), iam.EnsureIAMRole, in).Get(ctx, &a.arn)
-	})
+	}
+	var err error
+	if a.makesOwnRole() {
+		err = ensure(activities.Lease{})
+	} else {
+		err = a.underRoleLease(ctx, ensure)
+	}
 	if err != nil {
 		return err
 	}
@@ -123,6 +129,12 @@ func (a *access) ensureIAMRole(ctx workflow.Context) error {
 		a.wrote(ctx, cmk.SystemIAM, "put inline policy "+activities.PolicyName(a.projectID()), a.arn)
 	}
 	return nil
+}
+
+// makesOwnRole says whether the IAM role is one that is made for this project: nobody else edits it yet, and whoever does
+// later finds it made.
+func (a *access) makesOwnRole() bool {
+	return !a.before.Exists && a.role.Mode == cmk.RoleCreate && a.role.Name == cmk.OwnRoleName(a.projectID())
 }
 
 // iamRoleReady says whether the IAM role was found as it should be, so that there is nothing to edit.

@@ -17,7 +17,7 @@ import (
 // once; and since a cluster may be in the middle of its re-sync, what is lost is mended at once too.
 func (e *endpointSet) attend(ctx workflow.Context) {
 	const pause, long = 5 * time.Minute, 72 * time.Hour
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !e.unattended {
 		if err := e.mend(ctx); err != nil {
 			if e.gaveUp = e.askWhetherToMend(ctx, err); e.gaveUp != nil {
 				return
@@ -36,6 +36,8 @@ func (e *endpointSet) attend(ctx workflow.Context) {
 		switch {
 		case err == nil:
 			e.saw(ctx, now)
+		case ctx.Err() != nil || e.unattended:
+			return
 		case errorType(err) != cmk.ErrNotReady:
 			// Whatever it is, the steps that depend on the endpoints look for themselves.
 			_ = workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "look again: " + reason(err)}).Get(ctx, nil)

@@ -32,8 +32,9 @@ type change struct {
 	keep   []string
 	// turn is set where people may end the change early, with restore or stop.
 	turn *turn
-	// upserted is what the search attributes were last set to.
+	// upserted is what the search attributes were last set to; stale says that they may differ by now.
 	upserted [2]string
+	stale    bool
 	// describe completes the status with what the procedure knows.
 	describe func(*cmk.Status)
 	// conclude completes the report.
@@ -59,6 +60,8 @@ func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Cont
 	if err := c.listen(ctx); err != nil {
 		return nil, err
 	}
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	workflow.GoNamed(apart, "search attributes", c.keepUpserted)
 	c.enter(ctx, cmk.PhasePreflight)
 	if !dryRun {
 		var err error
@@ -136,6 +139,7 @@ func (c *change) close(ctx workflow.Context, phase cmk.Phase) {
 	c.status.Ended = &ended
 	c.status.Awaiting = nil
 	c.enter(ctx, phase)
+	c.upsert(ctx)
 }
 
 // summary is one line for whoever sees only the error.
@@ -154,10 +158,24 @@ func (c *change) enter(ctx workflow.Context, phase cmk.Phase) {
 	c.show(ctx)
 }
 
-// show brings what people see up to date: the run's current details, and the search attributes when they differ.
+// show brings what people see up to date: the run's current details at once, and its search attributes once nothing more
+// can be done for now, since each upsert is an event.
 func (c *change) show(ctx workflow.Context) {
+	workflow.SetCurrentDetails(ctx, details(c.snapshot()))
+	c.stale = true
+}
+
+// keepUpserted upserts the search attributes when they may differ. All else that can go on in a workflow task has by then.
+func (c *change) keepUpserted(ctx workflow.Context) {
+	for workflow.Await(ctx, func() bool { return c.stale }) == nil {
+		c.upsert(ctx)
+	}
+}
+
+// upsert sets the search attributes, if they differ.
+func (c *change) upsert(ctx workflow.Context) {
+	c.stale = false
 	status := c.snapshot()
-	workflow.SetCurrentDetails(ctx, details(status))
 	awaiting := cmk.AwaitingNothing
 	// A wait of seconds that passes by itself is not worth a search attribute.
 	if len(status.Awaiting) > 0 && status.Awaiting[0].For != cmk.AwaitingPropagation {

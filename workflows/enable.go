@@ -63,24 +63,22 @@ func (e *enable) steps(ctx workflow.Context) error {
 }
 
 var (
-	atlas *activities.Atlas
-	iam   *activities.IAM
-	kms   *activities.KMS
+	atlas   *activities.Atlas
+	iam     *activities.IAM
+	kms     *activities.KMS
+	surveys *activities.Preflight
 )
 
 // preflight reads everything and writes nothing.
 func (e *enable) preflight(ctx workflow.Context) error {
 	r := e.request
-	project := workflow.ExecuteActivity(looking(ctx, "read project "+r.ProjectID), atlas.ReadProject, activities.ProjectInput{ProjectID: r.ProjectID, Switching: &r.Clusters})
-	key := workflow.ExecuteActivity(looking(ctx, "read the key and its replicas"), kms.ReadKey, activities.KeyInput{Key: r.Key, Region: r.KeyRegion, RoleName: r.Role.Name})
-	role := workflow.ExecuteActivity(looking(ctx, "read IAM role "+r.Role.Name), iam.ReadIAMRole, activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name})
-	for _, read := range []struct {
-		future workflow.Future
-		into   any
-	}{{project, &e.seen.Project}, {key, &e.seen.Key}, {role, &e.seen.Role}} {
-		if err := read.future.Get(ctx, read.into); err != nil {
-			return err
-		}
+	in := activities.SurveyInput{
+		Project: activities.ProjectInput{ProjectID: r.ProjectID, Switching: &r.Clusters},
+		Key:     activities.KeyInput{Key: r.Key, Region: r.KeyRegion, RoleName: r.Role.Name},
+		Role:    activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name},
+	}
+	if err := workflow.ExecuteActivity(looking(ctx, "read the project, the key and the IAM role"), surveys.ReadSurvey, in).Get(ctx, &e.seen); err != nil {
+		return err
 	}
 	t, found := assess(r, e.seen)
 	return e.settle(ctx, t, found)
@@ -243,9 +241,14 @@ func (e *enable) putOnKey(ctx workflow.Context) error {
 	}
 	apart, _ := workflow.NewDisconnectedContext(ctx)
 	attending, stop := workflow.WithCancel(apart)
-	defer stop()
 	workflow.GoNamed(attending, "private endpoints", e.endpoints.attend)
-	return inOrder(ctx, e.encryptClusters, e.encryptSearchNodes, e.standOnEndpoints)
+	if err := inOrder(ctx, e.encryptClusters, e.encryptSearchNodes, e.standOnEndpoints); err != nil {
+		stop()
+		return err
+	}
+	// A look that is in flight ends with the run: to call it off would take a workflow task.
+	e.endpoints.unattended = true
+	return nil
 }
 
 // standOnEndpoints waits until every endpoint is ACTIVE and approved, and asks a person about what does not pass by itself.

@@ -32,6 +32,8 @@ type endpointSet struct {
 	agreed []string
 	// gaveUp is set once endpoints that were lost are not to be mended.
 	gaveUp error
+	// unattended is set once the endpoints need no eye on them any more.
+	unattended bool
 }
 
 func newEndpointSet(c *change, regions []string, deadlines cmk.Deadlines, before []activities.Endpoint) *endpointSet {

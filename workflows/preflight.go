@@ -13,11 +13,7 @@ import (
 )
 
 // seen is what preflight saw, all of it before the first write. What a change made, and may take back, is told by it.
-type seen struct {
-	Project *activities.Project
-	Key     *activities.Key
-	Role    *activities.IAMRole
-}
+type seen activities.Survey
 
 // target is what an enable is to bring about, worked out from the request and what preflight saw.
 type target struct {

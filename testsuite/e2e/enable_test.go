@@ -26,7 +26,7 @@ func TestEnableFromNothing(t *testing.T) {
 	s.approveAll(run)
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
-	t.Logf("%d events", len(s.history(run).Events))
+	s.boundedHistory(run, 3, 4)
 	s.record(run, "enable-from-nothing")
 	require.True(t, report.Verified)
 	require.Equal(t, cmk.PhaseDone, report.Phase)
@@ -51,6 +51,30 @@ func TestEnableFromNothing(t *testing.T) {
 	require.Empty(t, report.Writes)
 	require.Len(t, s.writes(), before, "a finished change that is run again writes nothing")
 	s.record(again, "enable-done-already")
+}
+
+// A project of one region and one cluster.
+func TestEnableTheSmallestProject(t *testing.T) {
+	t.Parallel()
+	config := sim.DefaultConfig()
+	p := &config.Atlas.Projects[0]
+	p.Clusters = p.Clusters[1:2]
+	s := newStage(t, shared, sim.Options{World: &config})
+	s.start()
+	run := s.enable(nil)
+	s.until(run, "waiting for approval", askedFor(cmk.AwaitingEndpointApproval))
+	s.approveAll(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	s.record(run, "enable-smallest")
+	s.boundedHistory(run, 1, 1)
+}
+
+// boundedHistory bounds the events of an enable.
+func (s *stage) boundedHistory(run client.WorkflowRun, regions, clusters int) {
+	s.t.Helper()
+	const one, further = 100, 12
+	require.LessOrEqual(s.t, len(s.history(run).Events), one+further*(regions+clusters-2))
 }
 
 // eventsWhileLooking counts the events by which a history grows while the endpoints are looked at some times.
