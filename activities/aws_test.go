@@ -85,6 +85,7 @@ func (a *amazon) writes() []string {
 
 func ensureRole(projectID string) activities.EnsureIAMRoleInput {
 	return activities.EnsureIAMRoleInput{
+		RoleLease: activities.Lease{WorkflowID: "role"},
 		ProjectID: projectID, Name: roleName, Create: true, AtlasARN: atlasARN, ExternalID: "external-" + projectID, KeyARNs: []string{awssim.MultiRegionKeyARN},
 	}
 }
@@ -308,4 +309,23 @@ func TestFullTrustPolicyIsRefusedAndKept(t *testing.T) {
 	for i := range fitted {
 		require.NoError(t, a.mayUseKey(fmt.Sprintf("%024d", i)))
 	}
+}
+
+// Without the lease on the role's documents it may be made, and what an earlier attempt made is completed. A role that
+// somebody else has made meanwhile is left alone.
+func TestRoleIsMadeWithoutItsLease(t *testing.T) {
+	a := newAmazon(t, nil)
+	in := ensureRole(project)
+	in.RoleLease = activities.Lease{}
+	for range 2 {
+		_, err := a.iam.EnsureIAMRole(t.Context(), in)
+		require.NoError(t, err)
+		require.NoError(t, a.mayUseKey(project))
+	}
+	before := a.writes()
+	other := ensureRole(strings.Repeat("b", 24))
+	other.RoleLease = activities.Lease{}
+	_, err := a.iam.EnsureIAMRole(t.Context(), other)
+	require.Equal(t, cmk.ErrForeign, typeOf(err))
+	require.Equal(t, before, a.writes())
 }
