@@ -283,7 +283,7 @@ func TestRetireAfterTheLastProject(t *testing.T) {
 		}
 		other.Clusters = []atlassim.Cluster{{
 			Name: "other", Size: "M10", Provider: cmk.ProviderAWS, Backup: true,
-			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 12 * time.Hour}},
+			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 24 * time.Hour}},
 		}}
 	})
 	l.start()
