@@ -29,6 +29,9 @@ type EncryptClustersInput struct {
 	Clusters  []string `json:"clusters"`
 	// Approved are the endpoints that may be relied on.
 	Approved []string `json:"approved"`
+	// RoleID and RoleARN are the role through which the project uses its key, as it was seen last.
+	RoleID  string `json:"roleId"`
+	RoleARN string `json:"roleArn"`
 	// After are clusters that must be IDLE with the key first: those switched before, looked at once more.
 	After []string `json:"after,omitempty"`
 }
@@ -127,15 +130,11 @@ func (a *Atlas) reach(ctx context.Context, in EncryptClustersInput, all []Cluste
 			}
 		}
 	}
-	roles, err := a.accessRoles(ctx, in.ProjectID)
-	if err != nil {
-		return err
+	// Who gives the role another ARN is found in the feed.
+	if now.RoleID != in.RoleID {
+		return final(cmk.ErrForeign, "no cluster is switched: the project uses its key through role %s, not %s, which was looked at", now.RoleID, in.RoleID)
 	}
-	at := slices.IndexFunc(roles, func(r AccessRole) bool { return r.ID == now.RoleID })
-	if at < 0 {
-		return final(cmk.ErrForeign, "no cluster is switched: role %s, through which the project uses its key, is gone", now.RoleID)
-	}
-	return a.usable(ctx, now, roles[at].ARN, named(all, in.Clusters))
+	return a.usable(ctx, now, in.RoleARN, named(all, in.Clusters))
 }
 
 // named picks clusters by name.

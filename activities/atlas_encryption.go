@@ -43,6 +43,9 @@ type EncryptionInput struct {
 	RoleID    string `json:"roleId"`
 	// RequirePrivateNetworking is the networking to leave the project with; nil leaves it as it is.
 	RequirePrivateNetworking *bool `json:"requirePrivateNetworking,omitempty"`
+	// Seen is what the project's setting was when it was looked at last, Looked.
+	Seen   *Encryption `json:"seen,omitempty"`
+	Looked time.Time   `json:"looked,omitzero"`
 }
 
 // EnsureEncryption turns encryption at rest on with the key, role and networking asked for, or changes the networking
@@ -51,7 +54,7 @@ func (a *Atlas) EnsureEncryption(ctx context.Context, in EncryptionInput) (*Encr
 	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err
 	}
-	now, err := a.encryption(ctx, in.ProjectID)
+	now, err := a.encryptionNow(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +77,14 @@ func (a *Atlas) EnsureEncryption(ctx context.Context, in EncryptionInput) (*Encr
 		Enabled: &enabled, CustomerMasterKeyID: &in.KeyID, Region: &in.Region, RoleId: &in.RoleID,
 		RequirePrivateNetworking: &private,
 	})
+}
+
+// encryptionNow is the setting as it is: what was seen just now, or what a look finds.
+func (a *Atlas) encryptionNow(ctx context.Context, in EncryptionInput) (Encryption, error) {
+	if in.Seen != nil && a.firstAfter(ctx, in.Looked) {
+		return *in.Seen, nil
+	}
+	return a.encryption(ctx, in.ProjectID)
 }
 
 func (a *Atlas) patchEncryption(ctx context.Context, projectID string, block *admin.AWSKMSConfiguration) (*Encryption, error) {

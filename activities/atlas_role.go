@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"slices"
+	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
 )
@@ -92,6 +93,8 @@ type AuthorizeInput struct {
 	ProjectID string `json:"projectId"`
 	RoleID    string `json:"roleId"`
 	RoleARN   string `json:"roleArn"`
+	// Pending is when the role was seen pending, if it was.
+	Pending time.Time `json:"pending,omitzero"`
 }
 
 // AuthorizeAccessRole authorizes the role, which makes Atlas assume it once. It fails with CANNOT_ASSUME_ROLE, to be
@@ -100,12 +103,14 @@ func (a *Atlas) AuthorizeAccessRole(ctx context.Context, in AuthorizeInput) erro
 	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return err
 	}
-	roles, err := a.accessRoles(ctx, in.ProjectID)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(roles, func(r AccessRole) bool { return r.ID == in.RoleID && r.ARN == in.RoleARN && r.Authorized }) {
-		return nil
+	if !a.firstAfter(ctx, in.Pending) {
+		roles, err := a.accessRoles(ctx, in.ProjectID)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(roles, func(r AccessRole) bool { return r.ID == in.RoleID && r.ARN == in.RoleARN && r.Authorized }) {
+			return nil
+		}
 	}
 	_, response, err := a.api.CloudProviderAccessApi.AuthorizeProviderAccessRole(ctx, in.ProjectID, in.RoleID,
 		&admin.CloudProviderAccessRoleRequestUpdate{ProviderName: providerAWS, IamAssumedRoleArn: &in.RoleARN}).Execute()

@@ -128,6 +128,12 @@ func (a *Atlas) next(ctx context.Context, w wait) time.Duration {
 	return a.pace.next(w, a.pace.clock().Now())
 }
 
+// firstAfter is true for the first attempt of a step that follows a look at once: nothing has been done by it yet, and to
+// look again would be wasted.
+func (a *Atlas) firstAfter(ctx context.Context, looked time.Time) bool {
+	return a.seenJustNow(looked) && activity.IsActivity(ctx) && activity.GetInfo(ctx).Attempt == 1
+}
+
 // seenJustNow is true when what is waited for was looked at so lately that to look again would be wasted.
 func (a *Atlas) seenJustNow(looked time.Time) bool {
 	return !looked.IsZero() && a.pace.clock().Now().Sub(looked) < a.pace.Shortest

@@ -27,6 +27,8 @@ type access struct {
 	// granted and arn are Atlas's role and the IAM role, once ensured.
 	granted activities.AccessRole
 	arn     string
+	// pending is when Atlas's role was seen pending.
+	pending time.Time
 }
 
 // grant ensures all three.
@@ -75,6 +77,9 @@ func (a *access) ensureAccessRole(ctx workflow.Context) error {
 	}
 	if err := workflow.ExecuteActivity(writing(ctx, "cloud provider access role"), atlas.EnsureAccessRole, in).Get(ctx, &a.granted); err != nil {
 		return err
+	}
+	if !a.granted.Authorized {
+		a.pending = workflow.Now(ctx)
 	}
 	if !stood() {
 		a.wrote(ctx, cmk.SystemAtlas, "create cloud provider access role", a.granted.ID)
@@ -155,7 +160,7 @@ func (a *access) underRoleLease(ctx workflow.Context, edit func(activities.Lease
 // authorize has Atlas assume the role, which succeeds once IAM shows it the trust policy.
 func (a *access) authorize(ctx workflow.Context) error {
 	defer a.awaitPropagation(ctx, a.propagation)()
-	in := activities.AuthorizeInput{Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, RoleARN: a.arn}
+	in := activities.AuthorizeInput{Lease: a.under(), ProjectID: a.projectID(), RoleID: a.granted.ID, RoleARN: a.arn, Pending: a.pending}
 	for {
 		err := workflow.ExecuteActivity(propagating(ctx, "authorize the role, once IAM shows it", a.propagation), atlas.AuthorizeAccessRole, in).Get(ctx, nil)
 		if err == nil {

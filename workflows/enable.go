@@ -39,6 +39,9 @@ type enable struct {
 	clusters  *clusterSet
 	// reachable is since when every node on the key should have had a path to it: alarms before that are no surprise.
 	reachable time.Time
+	// setting is the project's encryption at rest as this change has left it, settled when.
+	setting *activities.Encryption
+	settled time.Time
 }
 
 func newEnable(ctx workflow.Context, workflowType string, r cmk.EnableRequest) *enable {
@@ -163,11 +166,12 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 	deadline := time.Duration(e.request.Deadlines.Propagation)
 	err := e.heed(ctx, "enable encryption at rest", func(ctx workflow.Context) error {
 		defer e.awaitPropagation(ctx, deadline)()
-		return workflow.ExecuteActivity(propagating(ctx, "encryption at rest with the key", deadline), atlas.EnsureEncryption, e.encryption(nil)).Get(ctx, nil)
+		return workflow.ExecuteActivity(propagating(ctx, "encryption at rest with the key", deadline), atlas.EnsureEncryption, e.encryption(nil)).Get(ctx, &e.setting)
 	})
 	if err != nil {
 		return err
 	}
+	e.settled = workflow.Now(ctx)
 	if !before.Enabled {
 		e.wrote(ctx, cmk.SystemAtlas, "enable encryption at rest", e.target.keyID)
 	}
@@ -178,7 +182,7 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 func (e *enable) encryption(requirePrivateNetworking *bool) activities.EncryptionInput {
 	return activities.EncryptionInput{
 		Lease: e.under(), ProjectID: e.request.ProjectID, KeyID: e.target.keyID, Region: e.target.keyRegion, RoleID: e.access.granted.ID,
-		RequirePrivateNetworking: requirePrivateNetworking,
+		RequirePrivateNetworking: requirePrivateNetworking, Seen: e.setting, Looked: e.settled,
 	}
 }
 
@@ -320,9 +324,21 @@ func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
 	return err
 }
 
+// roleOnKey is Atlas's role through which the project uses its key.
+func (e *enable) roleOnKey() activities.AccessRole {
+	if e.access.arn != "" {
+		return activities.AccessRole{ID: e.access.granted.ID, ARN: e.access.arn}
+	}
+	return *e.seen.roleInUse()
+}
+
 // encrypt asks Atlas for the switch of some clusters.
 func (e *enable) encrypt(ctx workflow.Context, names []string) ([]activities.ClusterState, error) {
-	in := activities.EncryptClustersInput{Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes), After: e.clusters.settled()}
+	role := e.roleOnKey()
+	in := activities.EncryptClustersInput{
+		Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes), After: e.clusters.settled(),
+		RoleID: role.ID, RoleARN: role.ARN,
+	}
 	var states []activities.ClusterState
 	// A cluster that is not IDLE is waited for, but not for ever: one that has lost its path may never be.
 	err := workflow.ExecuteActivity(within(writing(ctx, "switch to the key: "+strings.Join(names, ", ")), time.Duration(e.request.Deadlines.Cluster)), atlas.EncryptClusters, in).Get(ctx, &states)
