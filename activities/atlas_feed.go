@@ -107,9 +107,14 @@ func (a *Atlas) events(ctx context.Context, projectID string, types []string, si
 
 // stranger is who has caused an event, if somebody has and it was not the worker.
 func (a *Atlas) stranger(e admin.EventViewForNdsGroup) string {
-	named := slices.DeleteFunc([]string{e.GetUsername(), e.GetPublicKey(), e.GetApiKeyId(), e.GetUserId()}, func(name string) bool { return name == "" })
+	named := names(e)
 	if len(named) == 0 || slices.ContainsFunc(named, func(name string) bool { return slices.Contains(a.self, name) }) {
 		return ""
 	}
 	return named[0]
+}
+
+// names are whom an event names: one that names nobody is Atlas's own.
+func names(e admin.EventViewForNdsGroup) []string {
+	return slices.DeleteFunc([]string{e.GetUsername(), e.GetPublicKey(), e.GetApiKeyId(), e.GetUserId()}, func(name string) bool { return name == "" })
 }

@@ -23,7 +23,15 @@ type Look struct {
 	KeyProblem *KeyProblem `json:"keyProblem,omitempty"`
 	// Roles are the project's cloud provider access roles, where they were asked for.
 	Roles []AccessRole `json:"roles,omitempty"`
-	At    time.Time    `json:"at,omitzero"`
+	// At is when the settings were read.
+	At time.Time `json:"at,omitzero"`
+	// Alarms are the kinds of events of late that say that a node could not use its key.
+	Alarms []string `json:"alarms,omitempty"`
+	// Feed is how far the activity feed was followed. Since the look before, Strangers have changed the encryption at rest,
+	// and Created is true when the worker's own credentials have created an endpoint.
+	Feed      *Feed    `json:"feed,omitempty"`
+	Strangers []string `json:"strangers,omitempty"`
+	Created   bool     `json:"created,omitempty"`
 }
 
 // KeyProblem is why a key could not be read: AWS's code, and in words.

@@ -33,6 +33,8 @@ const (
 	ErrNotReady = "NotReady"
 	// ErrUnreachable: a service could not be reached or gave no usable answer. Retried.
 	ErrUnreachable = "Unreachable"
+	// ErrNotDelivered: the receiver of a notification has refused it.
+	ErrNotDelivered = "NotDelivered"
 	// ErrMisconfigured: the worker lacks something that the step needs, such as credentials.
 	ErrMisconfigured = "Misconfigured"
 )

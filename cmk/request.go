@@ -23,6 +23,7 @@ func RequestTypes() []RequestType {
 		requestType(DisablePrivateNetworking, DecodeNetworking),
 		requestType(RemovePrivateEndpoints, DecodeRemove),
 		requestType(ReadProject, DecodeRead),
+		requestType(WatchProject, DecodeWatch),
 	}
 }
 

@@ -25,6 +25,9 @@ type changes interface {
 	RemoveEndpoints(context.Context, cmk.RemoveRequest, client.StartOptions) (client.Run, error)
 	DisableNetworking(context.Context, cmk.NetworkingRequest, client.StartOptions) (client.Run, error)
 	Read(context.Context, cmk.ReadRequest, client.StartOptions) (client.Run, error)
+	StartWatch(context.Context, cmk.WatchRequest, client.StartOptions) (client.Run, error)
+	Watches(context.Context) ([]client.ProjectWatch, error)
+	Cancel(ctx context.Context, workflowID string) error
 	Send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error)
 	Signal(ctx context.Context, workflowID, name string, payload any) error
 	Status(ctx context.Context, workflowID string) (*cmk.Status, error)
@@ -106,7 +109,7 @@ TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS and the like, or by the flags
 	f.StringVar(&a.progress, "progress", "", "while waiting: live (redrawn), lines (one for each change), none, or auto; also ATLAS_CMK_PROGRESS")
 	f.DurationVar(&a.every, "every", 0, "how often to ask for the status while waiting (default 1s); also ATLAS_CMK_EVERY")
 	root.AddCommand(a.enableCommand(), a.planCommand(), a.encryptCommand(), a.migrateCommand(), a.rotateCommand(), a.retireCommand(), a.disableCommand(),
-		a.networkingCommand(), a.endpointsCommand(), a.approveCommand(), a.rejectCommand(),
+		a.networkingCommand(), a.endpointsCommand(), a.watchCommand(), a.approveCommand(), a.rejectCommand(),
 		a.resolveCommand(cmk.SignalRetry, "Try a step again that waits for a person"),
 		a.resolveCommand(cmk.SignalSkip, "Leave out a cluster or an optional step that waits for a person"),
 		a.resolveCommand(cmk.SignalAbort, "Give up at a step that waits for a person"),

@@ -45,6 +45,9 @@ type fake struct {
 	// hang keeps Wait waiting until its context ends.
 	hang    bool
 	workers int
+
+	watches   []client.ProjectWatch
+	cancelled string
 }
 
 func (f *fake) Enable(_ context.Context, r cmk.EnableRequest, o client.StartOptions) (client.Run, error) {
@@ -86,6 +89,17 @@ func (f *fake) DisableNetworking(_ context.Context, r cmk.NetworkingRequest, o c
 
 func (f *fake) Read(_ context.Context, r cmk.ReadRequest, o client.StartOptions) (client.Run, error) {
 	return f.begin(r, o)
+}
+
+func (f *fake) StartWatch(_ context.Context, r cmk.WatchRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
+func (f *fake) Watches(context.Context) ([]client.ProjectWatch, error) { return f.watches, nil }
+
+func (f *fake) Cancel(_ context.Context, workflowID string) error {
+	f.cancelled = workflowID
+	return f.sendError
 }
 
 func (f *fake) begin(request any, o client.StartOptions) (client.Run, error) {

@@ -44,8 +44,11 @@ func startCommand[R any](a *app, p procedure[R], cmd *cobra.Command) *cobra.Comm
 }
 
 func defaultID(workflow string) string {
-	if workflow == cmk.RetireAccess {
+	switch workflow {
+	case cmk.RetireAccess:
 		return cmk.RetireID("<access key>")
+	case cmk.WatchProject:
+		return cmk.WatchID("<project>")
 	}
 	return cmk.WorkflowID("<project>")
 }

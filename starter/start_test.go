@@ -25,6 +25,7 @@ func TestEveryFieldOfARequestHasAFlag(t *testing.T) {
 		"enable":           {&cmk.EnableRequest{}, enableFields()},
 		"migrate":          {&cmk.MigrateRequest{}, migrateFields()},
 		"rotate":           {&cmk.RotateRequest{}, rotateFields()},
+		"watch":            {&cmk.WatchRequest{}, watchFields()},
 		"retire":           {&cmk.RetireRequest{}, retireFields()},
 		"disable":          {&cmk.DisableRequest{}, disableFields()},
 		"endpoints remove": {&cmk.RemoveRequest{}, removeFields()},

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ type config struct {
 	health string
 	// searchAttributes is false where the namespace cannot be given them.
 	searchAttributes bool
+	// webhookURL is where watches tell what they find, with signatures under webhookSecret; empty means nowhere.
+	webhookURL, webhookSecret string
 	// deployment and build turn on worker versioning, when both are set.
 	deployment, build string
 	// nexus has the worker serve the Nexus service.
@@ -66,9 +69,18 @@ func configure(env func(string) string) (config, error) {
 		pace:             pace,
 		health:           cmp.Or(env("ATLAS_CMK_HEALTH_ADDRESS"), defaultHealth),
 		searchAttributes: env("ATLAS_CMK_SEARCH_ATTRIBUTES") != "off",
+		webhookURL:       env("ATLAS_CMK_WEBHOOK_URL"),
+		webhookSecret:    env("ATLAS_CMK_WEBHOOK_SECRET"),
 		deployment:       env("TEMPORAL_WORKER_DEPLOYMENT_NAME"),
 		build:            env("TEMPORAL_WORKER_BUILD_ID"),
 		nexus:            env("ATLAS_CMK_NEXUS") == "on",
+	}
+	if u, err := url.Parse(c.webhookURL); c.webhookURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		wrong = append(wrong, "ATLAS_CMK_WEBHOOK_URL: give an http or https address") // not repeated: it may hold a token
+	}
+	const shortestSecret = 16
+	if c.webhookURL != "" && len(c.webhookSecret) < shortestSecret {
+		wrong = append(wrong, "ATLAS_CMK_WEBHOOK_SECRET: give at least 16 characters, by which receivers prove that a notification is from this worker")
 	}
 	if (c.deployment == "") != (c.build == "") {
 		wrong = append(wrong, "TEMPORAL_WORKER_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID: set both, or neither")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -95,6 +96,7 @@ func run(ctx context.Context) error {
 		activities.NewIAM(iam.NewFromConfig(aws), sts.NewFromConfig(aws), leases, c.pace),
 		keys,
 		activities.NewTemporal(temporal),
+		activities.NewNotifier(c.webhookURL, c.webhookSecret, agent.Transport(http.DefaultTransport)),
 	)
 	if c.nexus {
 		service, err := nexusService()

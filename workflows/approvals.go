@@ -29,6 +29,8 @@ type gate struct {
 	hash     string
 	votes    []cmk.Vote
 	rejected bool
+	// given is true of what needs no vote: an endpoint that stood before anybody watched.
+	given bool
 }
 
 // endpointGate is the gate of one region's endpoint.
@@ -163,13 +165,17 @@ func (g *gate) open(by string, approvers int) bool {
 
 func (g *gate) decided(approvers int) bool { return g.rejected || g.approved(approvers) }
 
-func (g *gate) approved(approvers int) bool { return !g.rejected && len(g.votes) >= approvers }
+func (g *gate) approved(approvers int) bool {
+	return !g.rejected && (g.given || len(g.votes) >= approvers)
+}
 
 // state is the gate's, in the contract's words.
 func (g *gate) state(approvers int) cmk.ApprovalState {
 	switch {
 	case g.rejected:
 		return cmk.ApprovalRejected
+	case g.given:
+		return cmk.ApprovalNotNeeded
 	case g.approved(approvers):
 		return cmk.ApprovalApproved
 	}

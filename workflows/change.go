@@ -60,8 +60,7 @@ func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Cont
 	if err := c.listen(ctx); err != nil {
 		return nil, err
 	}
-	apart, _ := workflow.NewDisconnectedContext(ctx)
-	workflow.GoNamed(apart, "search attributes", c.keepUpserted)
+	c.keepUpserted(ctx)
 	c.enter(ctx, cmk.PhasePreflight)
 	if !dryRun {
 		var err error
@@ -165,11 +164,15 @@ func (c *change) show(ctx workflow.Context) {
 	c.stale = true
 }
 
-// keepUpserted upserts the search attributes when they may differ. All else that can go on in a workflow task has by then.
+// keepUpserted has the search attributes upserted from now on when they may differ. All else that can go on in a workflow
+// task has by then.
 func (c *change) keepUpserted(ctx workflow.Context) {
-	for workflow.Await(ctx, func() bool { return c.stale }) == nil {
-		c.upsert(ctx)
-	}
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	workflow.GoNamed(apart, "search attributes", func(ctx workflow.Context) {
+		for workflow.Await(ctx, func() bool { return c.stale }) == nil {
+			c.upsert(ctx)
+		}
+	})
 }
 
 // upsert sets the search attributes, if they differ.

@@ -122,6 +122,20 @@ func (e *endpointSet) saw(ctx workflow.Context, endpoints []activities.Endpoint)
 	e.show(ctx)
 }
 
+// forget drops what is only known of endpoints that are gone.
+func (e *endpointSet) forget() {
+	since := map[string]time.Time{}
+	asked := map[string]time.Time{}
+	for _, p := range e.current {
+		key := p.ID + string(p.Status)
+		since[key] = e.since[key]
+		if at, ok := e.asked[p.Region+p.ID]; ok {
+			asked[p.Region+p.ID] = at
+		}
+	}
+	e.since, e.asked = since, asked
+}
+
 // remade says whether the endpoint that was in a region is gone because we made another in its place.
 func (e *endpointSet) remade(region, id string) bool {
 	return !slices.ContainsFunc(e.current, func(p activities.Endpoint) bool { return p.Region == region && p.ID == id }) &&

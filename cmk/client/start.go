@@ -119,6 +119,15 @@ func (c *Client) Read(ctx context.Context, request cmk.ReadRequest, o StartOptio
 	})
 }
 
+// StartWatch starts WatchProject.
+func (c *Client) StartWatch(ctx context.Context, request cmk.WatchRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeWatch, func(r cmk.WatchRequest) beginning {
+		b := beginning{workflow: cmk.WatchProject, id: cmk.WatchID(r.ProjectID), what: "watch Atlas project " + r.ProjectID, requester: r.Requester}
+		b.details = fmt.Sprintf("A look every %s, of the settings every %s.", r.Interval, r.SettingsInterval)
+		return b
+	})
+}
+
 // beginning is what Temporal is told of a change when it is started.
 type beginning struct {
 	// workflow is its type.

@@ -3,7 +3,8 @@
 // are generated from the Go types; `make schema` writes them anew.
 //
 // The schema of an input is as strict as the worker's decoder and stricter in one thing: what is empty (null, "", 0) is to
-// be left out. What it cannot say is left to the decoder: that a deadline is at least a second, that keyRegion is the
+// be left out. What it cannot say is left to the decoder: that a duration is at least a second, and how long
+// it may be at most, that keyRegion is the
 // region of the key's ARN, and that one region is not named in both spellings.
 package schema
 

@@ -13,6 +13,7 @@ func Examples() map[string]string {
 		cmk.RetireAccess:               `{"accessKeyId": "AKIAIOSFODNN7EXAMPLE", "projectIds": ["64b7f0c2a1b2c3d4e5f60718"], "switchedAt": "2026-01-31T12:00:00Z", "requester": "dana@platform"}`,
 		cmk.SafeDisableCMK:             `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "requester": "dana@platform"}`,
 		cmk.DisablePrivateNetworking:   `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "requester": "dana@platform"}`,
+		cmk.WatchProject:               `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "repair": ["remake-failed"], "requester": "dana@platform"}`,
 		cmk.ReadProject:                `{"projectId": "64b7f0c2a1b2c3d4e5f60718"}`,
 		cmk.RemovePrivateEndpoints:     `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "endpoints": ["eu-west-1"], "requester": "dana@platform"}`,
 	}

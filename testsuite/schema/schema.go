@@ -180,6 +180,8 @@ func (s *source) constrain(in *jsonschema.Schema) {
 			field.Items.Pattern = "^" + oneKeyARN + "$"
 		case "approvers":
 			field.Minimum, field.Maximum = "1", "5"
+		case "repair":
+			field.UniqueItems = true
 		case "parallel":
 			field.Minimum, field.Maximum = "1", "50"
 		}

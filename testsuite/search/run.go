@@ -57,7 +57,7 @@ func (s *stage) newRun() *run {
 	r.env.SetDataConverter(s.censor.payloads())
 	r.env.SetFailureConverter(s.censor.failures())
 	workflows.Register(r.env)
-	activities.Register(r.env, s.atlas, s.iam, s.kms, activities.NewTemporal(nil))
+	activities.Register(r.env, s.atlas, s.iam, s.kms, activities.NewTemporal(nil), activities.NewNotifier("", "", nil))
 	// A lease that was released may not have closed when it is asked for again; a server would say so.
 	r.env.OnActivity("FindLeaseHolder", mock.Anything, mock.Anything).Return(&activities.LeaseHolder{}, nil).Maybe()
 	s.clock.follow(r.env.Now)

@@ -36,6 +36,7 @@ func remedies() map[string]string {
 		cmk.ErrMisconfigured:   "give the worker what the message names",
 		cmk.ErrDisturbed:       "see what somebody else changed, and run the change again if it is still wanted",
 		cmk.ErrNoPath:          "approve the private endpoint, or see why it is not ACTIVE, and retry the step",
+		cmk.ErrNotDelivered:    "correct the receiver, or ATLAS_CMK_WEBHOOK_URL and ATLAS_CMK_WEBHOOK_SECRET of the worker",
 		cmk.ErrNotEnterable:    "the message says what has begun; run it again once that is over",
 	}
 }

@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+)
+
+// inbox is a receiver of notifications.
+type inbox struct {
+	mu  sync.Mutex
+	all []cmk.Notification
+}
+
+func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var n cmk.Notification
+	if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.all = append(i.all, n)
+}
+
+// told says whether a finding was opened, or closed.
+func (i *inbox) told(code cmk.FindingCode, closed bool) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.ContainsFunc(i.all, func(n cmk.Notification) bool {
+		of := n.Opened
+		if closed {
+			of = n.Closed
+		}
+		return slices.ContainsFunc(of, func(f cmk.Finding) bool { return f.Code == code })
+	})
+}
+
+// watch watches project A, and looks every second.
+func (s *stage) watch(repair ...cmk.Repair) client.WorkflowRun {
+	s.t.Helper()
+	const second = cmk.Duration(time.Second)
+	run, err := s.temporal.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: cmk.WatchID(sim.ProjectA), TaskQueue: cmk.TaskQueue},
+		cmk.WatchProject, cmk.WatchRequest{ProjectID: sim.ProjectA, Interval: second, Soon: second, Repair: repair, Requester: "requester"})
+	require.NoError(s.t, err)
+	s.until(run, "watching", func(st cmk.Status) bool { return len(st.Endpoints) == 3 && st.Phase == cmk.PhaseWatching })
+	return run
+}
+
+// standing is the endpoint of a region that is ACTIVE.
+func standing(st cmk.Status, region string) string {
+	for _, e := range st.Endpoints {
+		if e.Region == region && e.Status == cmk.EndpointActive {
+			return e.ID
+		}
+	}
+	return ""
+}
+
+// An endpoint that Atlas recreates is noticed, told to the outside, approved by signal and seen ACTIVE, with nobody touching
+// Atlas. While nothing changes, nothing is written to the history.
+func TestWatchFollowsARecreatedEndpoint(t *testing.T) {
+	t.Parallel()
+	received := &inbox{}
+	receiver := httptest.NewServer(received)
+	t.Cleanup(receiver.Close)
+	s := newStage(t, shared, sim.Options{World: grown(nil), Scale: 30}) // so that no look misses the recreation
+	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, "a secret of 16 characters"
+	s.start()
+	run := s.watch()
+	require.Zero(t, s.eventsWhileLooking(run, 4), "a look that finds nothing new leaves no event")
+	quiet := len(s.history(run).Events)
+
+	s.act(atlassim.Act{Kind: atlassim.RejectEndpoint, Region: "EU_WEST_1"})
+	asked := func(st cmk.Status) bool {
+		return askedFor(cmk.AwaitingEndpointApproval)(st) && standing(st, "EU_WEST_1") != ""
+	}
+	st := s.until(run, "asking for the recreated endpoint, ACTIVE by then", asked)
+	require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint,
+		cmk.Decision{By: "approver", Endpoint: standing(st, "EU_WEST_1")}))
+	s.until(run, "watching again", func(st cmk.Status) bool {
+		return st.Phase == cmk.PhaseWatching && len(st.Awaiting) == 0 && len(st.Endpoints) == 3
+	})
+	require.Eventually(t, func() bool { return received.told(cmk.FindingEndpointRecreated, true) }, patience, 50*time.Millisecond)
+	require.True(t, received.told(cmk.FindingEndpointRecreated, false))
+	require.Empty(t, s.writes(), "the watch writes nothing")
+	const most = 90 // of a recreation: some looks that differ, two notifications or three, one signal
+	require.LessOrEqual(t, len(s.history(run).Events)-quiet, most)
+
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), ""))
+	_, failed := s.outcome(run)
+	require.Equal(t, "Canceled", failed)
+	s.record(run, "watch-recreated-endpoint")
+}
+
+// A watch repairs what it was told it may, once the change that holds the project lets go of it.
+func TestWatchRepairsWhenNoChangeHoldsTheProject(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: grown(nil)})
+	s.start()
+	run := s.watch(cmk.RepairRemakeFailed)
+	change := s.begin(cmk.SafeDisableCMK, cmk.DisableRequest{ExitOptions: cmk.ExitOptions{ProjectID: sim.ProjectA}})
+	s.until(change, "waiting for its plan's approval", arrived(cmk.PhasePlanApproval))
+	s.act(atlassim.Act{Kind: atlassim.FailEndpoint, Region: "EU_WEST_1", Message: "as it happens"})
+	s.until(run, "attention", func(st cmk.Status) bool { return st.Phase == cmk.PhaseAttention })
+	looks := s.eventsWhileLooking(run, 4)
+	require.Empty(t, s.writes(), "the project is held by a change, after %d events", looks)
+
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), change.GetID(), ""))
+	s.outcome(change)
+	// That nodes could not use the key stays a finding for an hour.
+	s.until(run, "repaired", func(st cmk.Status) bool { return standing(st, "EU_WEST_1") != "" && len(st.Writes) > 0 })
+	require.Len(t, s.writes(), 2, "one deletion and one creation")
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), ""))
+	_, failed := s.outcome(run)
+	require.Equal(t, "Canceled", failed)
+	s.record(run, "watch-repaired")
+}
