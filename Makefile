@@ -59,8 +59,13 @@ clean: ## Remove what was built, but for the tools
 
 ##@ Check
 .PHONY: test
-test: temporal ## Run every test, with the race detector: unit, end to end on a real Temporal server, replay
-	go test -race -timeout 20m ./...
+test: temporal ## Run every test: unit and replay with the race detector, then end to end on a real Temporal server
+	go test -race -timeout 30m $$(go list ./... | grep -v '/testsuite/e2e$$')
+	go test -timeout 40m -parallel 4 ./testsuite/e2e # real processes and clocks: by itself, so that nothing starves
+
+.PHONY: race
+race: temporal ## Run every test with the race detector, those end to end too
+	go test -race -timeout 60m ./...
 
 .PHONY: unit
 unit: ## Run the tests that need no Temporal server

@@ -29,7 +29,7 @@ func newRetiring(t *testing.T, change func(*sim.Config)) *legacy {
 		for i := range projectB(c).Clusters {
 			projectB(c).Clusters[i].Snapshots = nil
 		}
-		projectB(c).Clusters[0].Snapshots = []atlassim.Snapshot{{Age: 24 * time.Hour, Retention: 36 * time.Hour}}
+		projectB(c).Clusters[0].Snapshots = []atlassim.Snapshot{{Age: 24 * time.Hour, Retention: 48 * time.Hour}}
 		if change != nil {
 			change(c)
 		}
@@ -283,7 +283,7 @@ func TestRetireAfterTheLastProject(t *testing.T) {
 		}
 		other.Clusters = []atlassim.Cluster{{
 			Name: "other", Size: "M10", Provider: cmk.ProviderAWS, Backup: true,
-			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 24 * time.Hour}},
+			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 48 * time.Hour}},
 		}}
 	})
 	l.start()

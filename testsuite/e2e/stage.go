@@ -75,7 +75,7 @@ type stage struct {
 const scale = 1500
 
 // patience is for how long a test waits for what must come, on a machine that may have much else to do.
-const patience = 4 * time.Minute
+const patience = 8 * time.Minute
 
 func newStage(t testing.TB, th *theatre, o sim.Options) *stage {
 	t.Helper()
@@ -170,7 +170,7 @@ func (s *stage) until(run client.WorkflowRun, what string, condition func(cmk.St
 		}
 		last = status
 		return condition(status)
-	}, patience, 50*time.Millisecond, "never %s", what)
+	}, patience, 100*time.Millisecond, "never %s", what)
 	return last
 }
 
