@@ -60,7 +60,8 @@ clean: ## Remove what was built, but for the tools
 ##@ Check
 .PHONY: test
 test: temporal ## Run every test: unit and replay with the race detector, then end to end on a real Temporal server
-	go test -race -timeout 30m $$(go list ./... | grep -v '/testsuite/e2e$$')
+	go test -race -timeout 30m $$(go list ./... | grep -v -e '/testsuite/e2e$$' -e '/testsuite/search$$')
+	go test -timeout 30m ./testsuite/search
 	go test -timeout 40m -parallel 4 ./testsuite/e2e # real processes and clocks: by itself, so that nothing starves
 
 .PHONY: race

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,7 +85,9 @@ type answers struct {
 	status      int
 	contentType string
 	body        []byte
-	asked       []string
+
+	mu    sync.Mutex
+	asked []string
 }
 
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -101,6 +104,8 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		what = string(body)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.asked = append(a.asked, what)
 	return a.answer(r, a.status, a.contentType, a.body), nil
 }
