@@ -107,3 +107,49 @@ func TestRemedies(t *testing.T) {
 		require.Contains(t, app.Message(), c.remedy, code)
 	}
 }
+
+// Every error that Atlas documents for the settings, their endpoints and clusters is tried again where it passes by
+// itself, and is final where only a person, or another step, can change it.
+func TestDocumentedErrorsAreRetriedOrFinal(t *testing.T) {
+	for code, c := range map[string]struct {
+		status    int
+		retryable bool
+	}{
+		// Settings.
+		"CANNOT_ASSUME_ROLE":                           {400, true},
+		"INVALID_AWS_CREDENTIALS":                      {400, true},
+		"CLOUD_PROVIDER_ACCESS_ROLE_NOT_AUTHORIZED":    {400, true},
+		"NO_PERMISSION_TO_ENCRYPT_DECRYPT":             {400, true},
+		"AWS_KMS_CUSTOMER_MASTER_KEY_NOT_ENABLED":      {400, false},
+		"AWS_KMS_CUSTOMER_MASTER_KEY_PENDING_DELETION": {400, false},
+		"AWS_KMS_CUSTOMER_MASTER_KEY_PENDING_IMPORT":   {400, false},
+		"AWS_KMS_REGION_NOT_SUPPORTED":                 {400, false},
+		"AWS_CUSTOMER_MASTER_KEY_NOT_FOUND":            {404, false},
+		"AWS_KMS_CREDENTIALS_AUTH_DEPRECATED":          {400, false},
+		"ENCRYPTION_AT_REST_SETTINGS_INVALID":          {400, false},
+		"MISSING_ENCRYPTION_AT_REST_PROVIDER":          {400, false},
+		"INVALID_ENCRYPTION_AT_REST_PROVIDER":          {400, false},
+		"ENCRYPTION_AT_REST_PROVIDER_NOT_SUPPORTED":    {400, false},
+		"ENCRYPTION_AT_REST_NOT_ENABLED":               {400, false},
+		"CANNOT_USE_ENCRYPTION_AT_REST_TENANT":         {400, false},
+		"INSUFFICIENT_INSTANCE_SIZE":                   {400, false},
+		"CANNOT_DISABLE_ENCRYPTION_AT_REST_REQUIRE_PRIVATE_NETWORKING_WHILE_PRIVATE_ENDPOINTS_EXIST":        {400, true},
+		"CANNOT_DISABLE_ENCRYPTION_AT_REST_DUE_TO_PRIVATE_ENDPOINTS":                                        {400, true},
+		"CANNOT_DISABLE_ENCRYPTION_AT_REST_WITH_BACKUP_COMPLIANCE_POLICY":                                   {400, false},
+		"CAN_NOT_DISABLE_ALL_ENCRYPTION_AT_REST_SETTINGS_WHILE_BACKUP_COMPLIANCE_POLICY_ENCRYPTION_ENABLED": {400, false},
+		"CANNOT_DISABLE_ENCRYPTION_AT_REST":                                                                 {409, false},
+		// Endpoints.
+		"ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETE_BLOCKED_DURING_PROVISIONING": {400, true},
+		// Clusters.
+		"CLUSTER_NOT_FOUND":                                            {404, false},
+		"CLUSTER_RESTORE_IN_PROGRESS_CANNOT_UPDATE":                    {409, true},
+		"CANNOT_TERMINATE_CLUSTER_WHEN_TERMINATION_PROTECTION_ENABLED": {400, false},
+		"CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API":                       {400, false},
+		"OUT_OF_CAPACITY":                                              {409, false},
+	} {
+		var app *temporal.ApplicationError
+		require.ErrorAs(t, typed(code, c.status, 0, "change the settings"), &app)
+		require.Equal(t, code, app.Type())
+		require.Equal(t, c.retryable, !app.NonRetryable(), code)
+	}
+}
