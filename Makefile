@@ -62,7 +62,7 @@ clean: ## Remove what was built, but for the tools
 test: temporal ## Run every test: unit and replay with the race detector, then end to end on a real Temporal server
 	go test -race -timeout 30m $$(go list ./... | grep -v -e '/testsuite/e2e$$' -e '/testsuite/search$$')
 	go test -timeout 30m ./testsuite/search
-	go test -timeout 40m -parallel 4 ./testsuite/e2e # real processes and clocks: by itself, so that nothing starves
+	go test -timeout 40m -parallel 8 ./testsuite/e2e # real processes and clocks: by itself, so that nothing starves
 
 .PHONY: race
 race: temporal ## Run every test with the race detector, those end to end too
