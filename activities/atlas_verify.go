@@ -46,7 +46,7 @@ func (a *Atlas) VerifyProject(ctx context.Context, in VerifyInput) (*Encryption,
 	if err != nil {
 		return nil, err
 	}
-	events, response, err := a.api.EventsApi.ListGroupEvents(ctx, in.ProjectID).EventType(alarms()).MinDate(in.Since).Execute()
+	events, response, err := a.api.EventsApi.ListGroupEvents(ctx, in.ProjectID).EventType(alarms()).MinDate(wholeSecond(in.Since)).Execute()
 	if err != nil {
 		return nil, atlasError(err, response, "list the events of project %s", in.ProjectID)
 	}
@@ -90,4 +90,13 @@ func unmet(in VerifyInput, now Encryption, endpoints []Endpoint, clusters []Clus
 		}
 	}
 	return missing
+}
+
+// wholeSecond is the first full second that is not before t. Events are told to the second: one of the second in which t lies
+// may have happened before it.
+func wholeSecond(t time.Time) time.Time {
+	if whole := t.Truncate(time.Second); !whole.Equal(t) {
+		return whole.Add(time.Second)
+	}
+	return t
 }

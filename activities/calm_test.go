@@ -30,3 +30,9 @@ func TestNextMaintenance(t *testing.T) {
 	_, err := nextMaintenance(1, 0, "No/Where", now)
 	require.Error(t, err)
 }
+
+func TestEventsAreToldToTheSecond(t *testing.T) {
+	second := time.Date(2026, 11, 25, 12, 0, 7, 0, time.UTC)
+	require.Equal(t, second, wholeSecond(second))
+	require.Equal(t, second.Add(time.Second), wholeSecond(second.Add(time.Millisecond)))
+}
