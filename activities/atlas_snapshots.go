@@ -85,11 +85,7 @@ func (a *Atlas) backupsOfAll(ctx context.Context, in BackupsInput, clusters []ad
 
 // backupsOf lists those of one cluster. Once they have expired Atlas lists them no more, or with a time that has passed.
 func (a *Atlas) backupsOf(ctx context.Context, in BackupsInput, c *admin.ClusterDescription20240805) ([]Snapshot, error) {
-	list := a.snapshots
-	if kind := c.GetClusterType(); kind != "" && kind != "REPLICASET" {
-		list = a.shardedSnapshots
-	}
-	all, err := list(ctx, in.ProjectID, c.GetName())
+	all, err := a.allSnapshots(ctx, in.ProjectID, c)
 	if err != nil {
 		return nil, err
 	}
@@ -113,9 +109,16 @@ func (a *Atlas) backupsOf(ctx context.Context, in BackupsInput, c *admin.Cluster
 	return out, nil
 }
 
+func (a *Atlas) allSnapshots(ctx context.Context, projectID string, c *admin.ClusterDescription20240805) ([]backup, error) {
+	if kind := c.GetClusterType(); kind != "" && kind != "REPLICASET" {
+		return a.shardedSnapshots(ctx, projectID, c.GetName())
+	}
+	return a.snapshots(ctx, projectID, c.GetName())
+}
+
 // backup is what the lists of replica sets and of sharded clusters have in common.
 type backup struct {
-	id               string
+	id, description  string
 	created, expires time.Time
 }
 
@@ -123,11 +126,11 @@ type backup struct {
 // is looked at again.
 const undated = time.Hour
 
-func (a *Atlas) backupOf(id string, created, expires time.Time) backup {
+func (a *Atlas) backupOf(id, description string, created, expires time.Time) backup {
 	if expires.IsZero() {
 		expires = a.pace.clock().Now().Add(undated)
 	}
-	return backup{id, created, expires}
+	return backup{id, description, created, expires}
 }
 
 func (a *Atlas) snapshots(ctx context.Context, projectID, cluster string) ([]backup, error) {
@@ -139,7 +142,7 @@ func (a *Atlas) snapshots(ctx context.Context, projectID, cluster string) ([]bac
 		}
 		for _, s := range got.GetResults() {
 			if s.GetStatus() != "failed" {
-				all = append(all, a.backupOf(s.GetId(), s.GetCreatedAt(), s.GetExpiresAt()))
+				all = append(all, a.backupOf(s.GetId(), s.GetDescription(), s.GetCreatedAt(), s.GetExpiresAt()))
 			}
 		}
 		if len(got.GetResults()) < pageSize {
@@ -157,7 +160,7 @@ func (a *Atlas) shardedSnapshots(ctx context.Context, projectID, cluster string)
 	var all []backup
 	for _, s := range got.GetResults() {
 		if s.GetStatus() != "failed" {
-			all = append(all, a.backupOf(s.GetId(), s.GetCreatedAt(), s.GetExpiresAt()))
+			all = append(all, a.backupOf(s.GetId(), s.GetDescription(), s.GetCreatedAt(), s.GetExpiresAt()))
 		}
 	}
 	return all, nil

@@ -31,6 +31,9 @@ type EnableRequest struct {
 	ResumePaused bool `json:"resumePaused,omitempty"`
 	// SearchNodes puts search nodes on the key too. Atlas replaces them, and they rebuild their indexes.
 	SearchNodes bool `json:"searchNodes,omitempty"`
+	// SnapshotDays, if positive, has an on-demand snapshot taken of every cluster with cloud backup once it is on the key,
+	// which Atlas keeps for that many days: snapshots from before cannot be restored into it any more.
+	SnapshotDays int `json:"snapshotDays,omitempty"`
 	// Replicas says what to do about regions in which a multi-Region key has no replica: "check" (default) refuses,
 	// "create" makes one, which this software never takes back.
 	Replicas Replicas `json:"replicas,omitempty"`
@@ -107,6 +110,9 @@ type ApprovalPolicy struct {
 	Mode ApprovalMode `json:"mode,omitempty"`
 	// Approvers is how many distinct people must approve, 1 by default. The requester does not count.
 	Approvers int `json:"approvers,omitempty"`
+	// Reminder is how long people are waited for before they are asked again, and again each time that long, at most 50
+	// times for the same; never by default. It reaches them as a notification of the webhook, a log line and a metric.
+	Reminder Duration `json:"reminder,omitempty"`
 }
 
 // Deadlines bound the waits of a change. Each is counted from the moment its wait begins.
@@ -173,6 +179,7 @@ const (
 	maxParallel     = 50
 	maxRegions      = 40
 	maxApprovers    = 5
+	maxSnapshotDays = 3650
 )
 
 // DecodeEnable reads, completes and validates a request. What is left out is filled in with its default, regions are
@@ -271,6 +278,7 @@ func (r *EnableRequest) validate() error {
 	validateRegions(&p, "regions", r.Regions)
 	validateClusters(&p, r.Clusters)
 	validateParallel(&p, r.Parallel)
+	validateSnapshotDays(&p, r.SnapshotDays)
 	r.Approval.validate(&p)
 	validateReplicas(&p, r.Replicas)
 	validateOnFailure(&p, r.OnFailure)
@@ -292,6 +300,12 @@ func validateClusters(p *problems, c ClusterSelection) {
 func validateParallel(p *problems, n int) {
 	if n < 1 || n > maxParallel {
 		p.add("parallel", strconv.Itoa(n), "give a number from 1 to %d", maxParallel)
+	}
+}
+
+func validateSnapshotDays(p *problems, days int) {
+	if days < 0 || days > maxSnapshotDays {
+		p.add("snapshotDays", strconv.Itoa(days), "give for how many days a snapshot is to be kept, up to %d, or leave it out for none", maxSnapshotDays)
 	}
 }
 
@@ -335,9 +349,7 @@ func (a ApprovalPolicy) validate(p *problems) {
 	default:
 		p.add("approval.mode", string(a.Mode), `give "use", "create" or "provider"`)
 	}
-	if a.Approvers < 1 || a.Approvers > maxApprovers {
-		p.add("approval.approvers", strconv.Itoa(a.Approvers), "give a number from 1 to %d", maxApprovers)
-	}
+	PlanPolicy{a.Approvers, a.Reminder}.validate(p)
 }
 
 func (d Deadlines) validate(p *problems) {

@@ -15,6 +15,9 @@ type EncryptRequest struct {
 	ResumePaused bool `json:"resumePaused,omitempty"`
 	// SearchNodes puts search nodes on the key too. Atlas replaces them, and they rebuild their indexes.
 	SearchNodes bool `json:"searchNodes,omitempty"`
+	// SnapshotDays, if positive, has an on-demand snapshot taken of every cluster with cloud backup once it is on the key,
+	// which Atlas keeps for that many days: snapshots from before cannot be restored into it any more.
+	SnapshotDays int `json:"snapshotDays,omitempty"`
 	// PlannedRegions are those of a cluster that does not exist yet: a finding says whether they are covered, and with which
 	// encryptionAtRestProvider to create it. To ask this alone, set dryRun, and clusters to "none".
 	PlannedRegions []string `json:"plannedRegions,omitempty"`
@@ -58,6 +61,7 @@ func (r EncryptRequest) validate() error {
 	validateProjectID(&p, r.ProjectID)
 	validateClusters(&p, r.Clusters)
 	validateParallel(&p, r.Parallel)
+	validateSnapshotDays(&p, r.SnapshotDays)
 	validateRegions(&p, "plannedRegions", r.PlannedRegions)
 	validateRoleMode(&p, r.RoleMode)
 	if r.Approval.Mode == ApproveCreate {
@@ -72,7 +76,7 @@ func (r EncryptRequest) validate() error {
 func (r EncryptRequest) Enable(key, keyRegion, roleName string) EnableRequest {
 	return EnableRequest{
 		ProjectID: r.ProjectID, Key: key, KeyRegion: keyRegion, Role: RoleRequest{Mode: r.RoleMode, Name: roleName},
-		Clusters: r.Clusters, Parallel: r.Parallel, ResumePaused: r.ResumePaused, SearchNodes: r.SearchNodes, Replicas: ReplicasCheck,
+		Clusters: r.Clusters, Parallel: r.Parallel, ResumePaused: r.ResumePaused, SearchNodes: r.SearchNodes, SnapshotDays: r.SnapshotDays, Replicas: ReplicasCheck,
 		Approval: r.Approval, PlanApproval: r.PlanApproval, OnFailure: Compensate, Deadlines: r.Deadlines, Requester: r.Requester, DryRun: r.DryRun,
 	}
 }

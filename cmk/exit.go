@@ -3,7 +3,6 @@ package cmk
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -41,6 +40,14 @@ const RefusedPastPivot = "PAST_PIVOT"
 type PlanPolicy struct {
 	// Approvers is how many distinct people must approve, 1 by default. The requester does not count.
 	Approvers int `json:"approvers,omitempty"`
+	// Reminder is how long people are waited for before they are asked again, and again each time that long, at most 50
+	// times for the same; never by default. It reaches them as a notification of the webhook, a log line and a metric.
+	Reminder Duration `json:"reminder,omitempty"`
+}
+
+// Approval is the policy of a procedure with that mode of approving endpoints.
+func (a PlanPolicy) Approval(mode ApprovalMode) ApprovalPolicy {
+	return ApprovalPolicy{Mode: mode, Approvers: a.Approvers, Reminder: a.Reminder}
 }
 
 // ExitDeadlines bound the waits of a way out. Each is counted from the moment its wait begins.
@@ -201,9 +208,7 @@ func DecodeRemove(data []byte) (RemoveRequest, error) {
 }
 
 func (o *ExitOptions) complete() {
-	if o.Approval.Approvers == 0 {
-		o.Approval.Approvers = 1
-	}
+	o.Approval.complete()
 	if o.OnFailure == "" {
 		o.OnFailure = Stop
 	}
@@ -234,9 +239,7 @@ func (d *ExitDeadlines) all() []deadline {
 func (o *ExitOptions) problems() problems {
 	var p problems
 	validateProjectID(&p, o.ProjectID)
-	if o.Approval.Approvers < 1 || o.Approval.Approvers > maxApprovers {
-		p.add("approval.approvers", strconv.Itoa(o.Approval.Approvers), "give a number from 1 to %d", maxApprovers)
-	}
+	o.Approval.validate(&p)
 	if o.OnFailure != Stop && o.OnFailure != Restore {
 		p.add("onFailure", string(o.OnFailure), `give "stop" or "restore"`)
 	}

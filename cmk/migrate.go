@@ -116,6 +116,9 @@ func (a PlanPolicy) validate(p *problems) {
 	if a.Approvers < 1 || a.Approvers > maxApprovers {
 		p.add("approval.approvers", strconv.Itoa(a.Approvers), "give a number from 1 to %d", maxApprovers)
 	}
+	if a.Reminder != 0 {
+		atLeastASecond(p, "approval.reminder", a.Reminder)
+	}
 }
 
 // orElse fills in a duration that was left out.

@@ -93,7 +93,7 @@ type WatchedGate struct {
 	Rejected bool   `json:"rejected,omitempty"`
 }
 
-// Notification is what a watch tells the outside, as the body of a webhook.
+// Notification is what the outside is told, as the body of a webhook: what a watch finds, and whom a change waits for.
 type Notification struct {
 	// ID is the same at every attempt to deliver it.
 	ID         string    `json:"id"`
@@ -104,6 +104,8 @@ type Notification struct {
 	Opened []Finding `json:"opened,omitempty"`
 	Closed []Finding `json:"closed,omitempty"`
 	Asked  []Wait    `json:"asked,omitempty"`
+	// Reminder is true when people have been asked for the same before.
+	Reminder bool `json:"reminder,omitempty"`
 	// Repaired is what the watch has written.
 	Repaired []Write `json:"repaired,omitempty"`
 }

@@ -55,12 +55,24 @@ func enableFields() []field {
 		{"parallel", "parallel", number, "how many clusters may re-encrypt at once (default 1)"},
 		{"resume-paused", "resumePaused", truth, "resume paused clusters, to switch them"},
 		{"search-nodes", "searchNodes", truth, "put search nodes on the key too"},
+		snapshotField(),
 		{"replicas", "replicas", text, "check (default), or create: replicate the key to regions that lack it"},
 		{"approval-mode", "approval.mode", text, "use (default), create or provider"},
 		{"approvers", "approval.approvers", number, "how many distinct people must approve (default 1)"},
+		reminderField(),
 		{"plan-approval", "planApproval", truth, "ask for the plan to be approved before anything is written"},
 		{"on-failure", "onFailure", text, "compensate (default) or stop"},
 	}, deadlineFields(), []field{requesterField()})
+}
+
+// reminderField is of every approval policy.
+func reminderField() field {
+	return field{"reminder", "approval.reminder", text, "ask people again when they have been waited for that long, such as 24h (default: never)"}
+}
+
+// snapshotField is of what switches clusters to the key.
+func snapshotField() field {
+	return field{"snapshot-days", "snapshotDays", number, "have a snapshot taken of each cluster with backup once it is on the key, kept for so many days (default: none)"}
 }
 
 // deadlineFields mirror cmk.Deadlines.

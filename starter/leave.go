@@ -94,6 +94,7 @@ func exitFields(onFailure string) []field {
 	return []field{
 		projectField(),
 		{"approvers", "approval.approvers", number, "how many distinct people must approve the plan (default 1)"},
+		reminderField(),
 		{"on-failure", "onFailure", text, onFailure},
 		{"deadline-approval", "deadlines.approval", text, "for the approval of the plan (default 168h)"},
 		{"deadline-endpoint", "deadlines.endpoint", text, "for endpoints to become deletable, and to be gone (default 6h)"},

@@ -29,6 +29,7 @@ Without --requester, whoever runs this asks; who asks cannot approve.`,
 func migrateFields() []field {
 	return slices.Concat([]field{projectField()}, roleFields(), []field{
 		{"approvers", "approval.approvers", number, "how many distinct people must approve the plan (default 1)"},
+		reminderField(),
 		{"rest", "rest", text, "how long the role's documents stand before the switch (default 2m)"},
 		{"settle", "settle", text, "how long after the switch the key must stay valid (default 30m)"},
 		{"on-failure", "onFailure", text, "before the switch: compensate (default) or stop"},

@@ -56,6 +56,7 @@ func encryptFields() []field {
 		{"parallel", "parallel", number, "how many clusters may re-encrypt at once (default 1)"},
 		{"resume-paused", "resumePaused", truth, "resume paused clusters, to switch them"},
 		{"search-nodes", "searchNodes", truth, "put search nodes on the key too"},
+		snapshotField(),
 		{"planned-regions", "plannedRegions", list, "regions of a cluster that does not exist yet: says how to create it, with --dry-run"},
 		{"approval-mode", "approval.mode", text, "use (default) or provider"},
 	}, moreFields())
@@ -66,6 +67,7 @@ func moreFields() []field {
 	return slices.Concat([]field{
 		{"role-mode", "roleMode", text, "adopt (default): edit our statements in the IAM role; or readOnly: write nothing in IAM"},
 		{"approvers", "approval.approvers", number, "how many distinct people must approve (default 1)"},
+		reminderField(),
 		{"plan-approval", "planApproval", truth, "ask for the plan to be approved before anything is written"},
 	}, deadlineFields(), []field{requesterField()})
 }

@@ -41,6 +41,7 @@ func retireFields() []field {
 		{"project-ids", "projectIds", list, "every project that has used it"},
 		{"switched-at", "switchedAt", text, "when the last of them ceased to, such as 2026-01-31T12:00:00Z"},
 		{"approvers", "approval.approvers", number, "how many distinct people must approve its withdrawal (default 1)"},
+		reminderField(),
 	}, retireOptionFields("", ""), []field{requesterField()})
 }
 

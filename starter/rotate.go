@@ -33,6 +33,7 @@ func rotateFields() []field {
 		{"replicas", "replicas", text, "missing replicas of a multi-Region key: check (default) or create"},
 		{"resume-paused", "resumePaused", truth, "resume paused clusters that use the key; they stay running"},
 		{"approvers", "approval.approvers", number, "how many distinct people must approve the plan (default 1)"},
+		reminderField(),
 		{"rest", "rest", text, "how long the role's permissions stand before the rotation (default 2m)"},
 		{"settle", "settle", text, "how long after the rotation the key must stay valid (default 30m)"},
 		{"on-failure", "onFailure", text, "before the rotation: compensate (default) or stop"},

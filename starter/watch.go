@@ -47,6 +47,7 @@ func watchFields() []field {
 		{"stuck", "stuck", text, "for how long an endpoint may be on its way before that is a finding (default 4h)"},
 		{"repair", "repair", list, "what the watch may do by itself: remake-failed, create-missing"},
 		{"approvers", "approval.approvers", number, "how many distinct people must approve an endpoint (default 1)"},
+		reminderField(),
 		{"approval-mode", "approval.mode", text, "use (default) or provider"},
 		requesterField(),
 	}

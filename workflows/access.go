@@ -166,7 +166,8 @@ func (a *access) authorize(ctx workflow.Context) error {
 		if err == nil {
 			break
 		}
-		if a.role.Mode != cmk.RoleReadOnly || errorType(err) != "CANNOT_ASSUME_ROLE" {
+		code := errorType(err)
+		if a.role.Mode != cmk.RoleReadOnly || code != "CANNOT_ASSUME_ROLE" && code != cmk.ErrExpired {
 			return err
 		}
 		// What others put in place does not do yet.

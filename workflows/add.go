@@ -61,6 +61,6 @@ func assessAdd(r cmk.EnableRequest, s seen) (target, findings) {
 		}
 	}
 	t.admit(s)
-	assessCircumstances(&f, s, t)
+	assessCircumstances(&f, r, s, t)
 	return t, f
 }

@@ -61,6 +61,7 @@ func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Cont
 		return nil, err
 	}
 	c.keepUpserted(ctx)
+	c.remind(ctx)
 	c.enter(ctx, cmk.PhasePreflight)
 	if !dryRun {
 		var err error

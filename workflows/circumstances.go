@@ -17,7 +17,7 @@ const (
 )
 
 // assessCircumstances judges what else is the case in the project.
-func assessCircumstances(f *findings, s seen, t target) {
+func assessCircumstances(f *findings, r cmk.EnableRequest, s seen, t target) {
 	unevaluated := []string{"service and resource control policies of the AWS organization"}
 	c := s.Project.Circumstances
 	if c == nil {
@@ -45,12 +45,13 @@ func assessCircumstances(f *findings, s seen, t target) {
 	}
 	for _, cluster := range t.clusters {
 		if cluster.Provider == cmk.ProviderNone {
-			assessClusterCircumstances(f, *c, cluster)
+			assessClusterCircumstances(f, *c, cluster, r.SnapshotDays)
 		}
 	}
 }
 
-func assessClusterCircumstances(f *findings, c activities.Circumstances, cluster activities.Cluster) {
+// assessClusterCircumstances judges one cluster; days is for how long a snapshot taken afterwards is to be kept.
+func assessClusterCircumstances(f *findings, c activities.Circumstances, cluster activities.Cluster, days int) {
 	name := cluster.Name
 	if slices.Contains(c.Restored, name) {
 		f.warn(cmk.FindingRestoreRunning, name, "", "a restore into cluster %s is running: Atlas changes nothing of the cluster before it has ended, and its turn waits", name)
@@ -66,7 +67,10 @@ func assessClusterCircumstances(f *findings, c activities.Circumstances, cluster
 			"a node of cluster %s re-syncs a disk of up to %.0f GB, which at %d GB an hour takes %.0f hours, and the oplog is kept for %.0f hours only: a node that falls behind it starts anew",
 			name, cluster.DiskGB, resyncPace, cluster.DiskGB/resyncPace, hours)
 	}
-	if cluster.Backup {
-		f.info(cmk.FindingSnapshotsBeforeKey, name, "snapshots of cluster %s from before the change cannot be restored into it afterwards: take one when it is done", name)
+	switch {
+	case cluster.Backup && days > 0:
+		f.info(cmk.FindingSnapshotsBeforeKey, name, "snapshots of cluster %s from before the change cannot be restored into it afterwards: one is taken when it is done", name)
+	case cluster.Backup:
+		f.warn(cmk.FindingSnapshotsBeforeKey, name, "set snapshotDays to have one taken when the cluster is on the key, or take one yourself", "snapshots of cluster %s from before the change cannot be restored into it afterwards", name)
 	}
 }

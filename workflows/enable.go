@@ -61,15 +61,17 @@ func (e *enable) steps(ctx workflow.Context) error {
 		e.enableEncryption,
 		e.goPrivate,
 		e.putOnKey,
+		e.takeSnapshots,
 		e.verify,
 	)
 }
 
 var (
-	atlas   *activities.Atlas
-	iam     *activities.IAM
-	kms     *activities.KMS
-	surveys *activities.Preflight
+	atlas    *activities.Atlas
+	iam      *activities.IAM
+	kms      *activities.KMS
+	surveys  *activities.Preflight
+	notifier *activities.Notifier
 )
 
 // preflight reads everything and writes nothing.
@@ -322,6 +324,38 @@ func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
 		return failure(cmk.ErrExpired, "the search nodes were not on the key by %s: %s", deadline.UTC().Format(time.RFC3339), reason(err))
 	}
 	return err
+}
+
+// takeSnapshots takes a first snapshot of each cluster that was switched, if that was asked for. It is not waited for: a
+// cluster may take hours over it. A person may leave it out.
+func (e *enable) takeSnapshots(ctx workflow.Context) error {
+	if e.request.SnapshotDays == 0 {
+		return nil
+	}
+	for _, c := range e.clusters.clusters {
+		if !c.done || !needsSnapshot(e.request, c.cluster) {
+			continue
+		}
+		in := activities.TakeSnapshotInput{
+			Lease: e.under(), ProjectID: e.projectID(), Cluster: c.cluster.Name, Days: e.request.SnapshotDays,
+			Description: "atlas-cmk " + workflow.GetInfo(ctx).OriginalRunID,
+		}
+		taken, err := e.optional(ctx, "snapshot of cluster "+in.Cluster, func(ctx workflow.Context) error {
+			return workflow.ExecuteActivity(within(writing(ctx, "take a snapshot of "+in.Cluster), time.Duration(e.request.Deadlines.Verification)), atlas.TakeSnapshot, in).Get(ctx, nil)
+		})
+		if err != nil {
+			return err
+		}
+		if taken {
+			e.wrote(ctx, cmk.SystemAtlas, "take an on-demand snapshot", in.Cluster)
+		}
+	}
+	return nil
+}
+
+// needsSnapshot says whether a first snapshot of a cluster is to be taken: what was on the key before has its snapshots.
+func needsSnapshot(r cmk.EnableRequest, c activities.Cluster) bool {
+	return r.SnapshotDays > 0 && c.Backup && c.Provider == cmk.ProviderNone
 }
 
 // roleOnKey is Atlas's role through which the project uses its key.

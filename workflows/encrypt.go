@@ -34,7 +34,7 @@ func (x *encryption) steps(ctx workflow.Context) error {
 	if err := x.look(ctx); err != nil || x.request.DryRun {
 		return err
 	}
-	return inOrder(ctx, x.approvePlan, x.grantAccess, x.approveEndpoints, x.encryptClusters, x.encryptSearchNodes, x.verify)
+	return inOrder(ctx, x.approvePlan, x.grantAccess, x.approveEndpoints, x.encryptClusters, x.encryptSearchNodes, x.takeSnapshots, x.verify)
 }
 
 // approveEndpoints waits for people to approve the endpoints that the clusters are to rely on. Those through which other
@@ -74,7 +74,7 @@ func (x *encryption) assess(r cmk.EnableRequest, s seen) (target, findings) {
 	}
 	assessPlanned(&f, x.planned, s)
 	t.admit(s)
-	assessCircumstances(&f, s, t)
+	assessCircumstances(&f, r, s, t)
 	return t, f
 }
 

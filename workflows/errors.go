@@ -28,6 +28,11 @@ func reason(err error) string {
 	if errors.As(err, &app) {
 		return app.Message()
 	}
+	var timeout *temporal.TimeoutError
+	var activity *temporal.ActivityError
+	if errors.As(err, &timeout) && errors.As(err, &activity) {
+		return activity.ActivityType().GetName() + " was not done in its time, and its last attempt gave no answer"
+	}
 	return err.Error()
 }
 

@@ -36,7 +36,7 @@ type survey struct {
 }
 
 func newExit(ctx workflow.Context, workflowType string, o cmk.ExitOptions) *exit {
-	policy := cmk.ApprovalPolicy{Mode: cmk.ApproveProvider, Approvers: o.Approval.Approvers}
+	policy := o.Approval.Approval(cmk.ApproveProvider)
 	return &exit{change: newChange(ctx, workflowType, o.ProjectID, o.Requester, policy, o.OnFailure), options: o}
 }
 

@@ -25,6 +25,23 @@ func (c *change) heed(ctx workflow.Context, name string, step func(workflow.Cont
 	}
 }
 
+// optional carries out a step that the change can do without: when it fails, a person says whether to try it again, to
+// leave it out, or to give up. It says whether the step was done.
+func (c *change) optional(ctx workflow.Context, name string, step func(workflow.Context) error) (done bool, err error) {
+	for {
+		err := step(ctx)
+		if err == nil || ctx.Err() != nil || errorType(err) == cmk.ErrLeaseLost {
+			return err == nil, err
+		}
+		switch c.askPerson(ctx, name, err, true) {
+		case cmk.SignalSkip:
+			return false, nil
+		case cmk.SignalAbort:
+			return false, failure(cmk.ErrAborted, "%s: %s", name, reason(err))
+		}
+	}
+}
+
 // acknowledge takes note that people have been shown what others have done, so that it is not held against the next write.
 func (c *change) acknowledge(err error) {
 	var app *temporal.ApplicationError

@@ -21,7 +21,7 @@ func MigrateUserToRole(ctx workflow.Context, input json.RawMessage) (*cmk.Report
 	if err != nil {
 		return nil, invalid(err)
 	}
-	people := cmk.ApprovalPolicy{Mode: cmk.ApproveUse, Approvers: request.Approval.Approvers}
+	people := request.Approval.Approval(cmk.ApproveUse)
 	m := &migrate{
 		change:  newChange(ctx, cmk.MigrateUserToRole, request.ProjectID, request.Requester, people, request.OnFailure),
 		request: request,

@@ -43,7 +43,7 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 	assessKey(&f, r.Replicas, s, &t)
 	assessRole(&f, r, s)
 	assessEndpoints(&f, s, t)
-	assessCircumstances(&f, s, t)
+	assessCircumstances(&f, r, s, t)
 	t.admit(s)
 	return t, f
 }
@@ -383,6 +383,11 @@ func plan(r cmk.EnableRequest, s seen, t target) cmk.Plan {
 			Irreversible: "the first cluster that is switched is the point of no return: from there on the change goes forward",
 			Exposure:     "every node re-syncs, one after the other; the cluster stays available",
 		})
+	}
+	for _, c := range t.clusters {
+		if needsSnapshot(r, c) {
+			steps = append(steps, cmk.Step{Action: "take an on-demand snapshot", Object: c.Name, Irreversible: fmt.Sprintf("Atlas keeps it for %d days, and so must the key be kept", r.SnapshotDays)})
+		}
 	}
 	if r.SearchNodes {
 		steps = append(steps, cmk.Step{

@@ -136,7 +136,7 @@ func findingCases() map[string]findingCase {
 			w.s.Project.Clusters[0].DiskGB = 4000
 			w.s.Project.Circumstances = &activities.Circumstances{OplogHours: map[string]float64{"a": 24}}
 		}},
-		string(cmk.FindingSnapshotsBeforeKey): {cmk.SeverityInfo, "a", func(w world) { w.s.Project.Clusters[0].Backup = true }},
+		string(cmk.FindingSnapshotsBeforeKey): {cmk.SeverityWarning, "a", func(w world) { w.s.Project.Clusters[0].Backup = true }},
 	}
 }
 
@@ -179,6 +179,25 @@ func TestKeyKeepsItsSpelling(t *testing.T) {
 	s.Project.Encryption.KeyID = aKeyID
 	target, _ := assess(request(), s)
 	require.Equal(t, aKeyID, target.keyID)
+}
+
+// A first snapshot is planned of the clusters that come to the key and have backups, and of no other.
+func TestSnapshotsArePlanned(t *testing.T) {
+	r, s := request(), healthy()
+	s.Project.Clusters[0].Backup = true
+	r.SnapshotDays = 7
+	target, found := assess(r, s)
+	at := slices.IndexFunc(found, func(f cmk.Finding) bool { return f.Code == cmk.FindingSnapshotsBeforeKey })
+	require.Equal(t, cmk.SeverityInfo, found[at].Severity)
+	var of []string
+	for _, step := range plan(r, s, target).Steps {
+		if step.Action == "take an on-demand snapshot" {
+			of = append(of, step.Object)
+		}
+	}
+	require.Equal(t, []string{s.Project.Clusters[0].Name}, of)
+	s.Project.Clusters[0].Provider = cmk.ProviderAWS
+	require.False(t, needsSnapshot(r, s.Project.Clusters[0]), "what was on the key before has its snapshots")
 }
 
 func TestPlanIsKnownByWhatItDoes(t *testing.T) {

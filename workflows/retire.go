@@ -21,7 +21,7 @@ func RetireAccess(ctx workflow.Context, input json.RawMessage) (*cmk.Report, err
 	if err != nil {
 		return nil, invalid(err)
 	}
-	people := cmk.ApprovalPolicy{Mode: cmk.ApproveUse, Approvers: request.Approval.Approvers}
+	people := request.Approval.Approval(cmk.ApproveUse)
 	r := &retirement{
 		change:  newChange(ctx, cmk.RetireAccess, request.ProjectIDs[0], request.Requester, people, cmk.Stop),
 		request: request,
@@ -36,6 +36,7 @@ func RetireAccess(ctx workflow.Context, input json.RawMessage) (*cmk.Report, err
 	if err := r.listen(ctx); err != nil {
 		return nil, err
 	}
+	r.remind(ctx)
 	if request.RoleARN != "" {
 		return r.end(ctx, r.withdrawRole(ctx))
 	}

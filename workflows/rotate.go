@@ -21,7 +21,7 @@ func RotateKey(ctx workflow.Context, input json.RawMessage) (*cmk.Report, error)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	people := cmk.ApprovalPolicy{Mode: cmk.ApproveProvider, Approvers: request.Approval.Approvers}
+	people := request.Approval.Approval(cmk.ApproveProvider)
 	r := &rotate{change: newChange(ctx, cmk.RotateKey, request.ProjectID, request.Requester, people, request.OnFailure), request: request}
 	r.approvals.askEndpoints(nil, nil)
 	r.change.describe = r.describe

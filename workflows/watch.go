@@ -30,6 +30,7 @@ func WatchProject(ctx workflow.Context, input json.RawMessage) (*cmk.Report, err
 	}
 	w.keepUpserted(ctx)
 	w.deliver(ctx)
+	w.remind(ctx)
 	err = w.run(ctx)
 	if workflow.IsContinueAsNewError(err) {
 		return nil, err
@@ -287,18 +288,8 @@ func watching(ctx workflow.Context, summary string, interval time.Duration) work
 	})
 }
 
-// delivering is for notifications: a receiver may be down for a day.
-func delivering(ctx workflow.Context) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: attempt, ScheduleToCloseTimeout: 24 * time.Hour,
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Minute},
-		Summary:     "tell the outside",
-	})
-}
-
 // deliver sends the notifications, one after the other, for as long as the watch runs.
 func (w *watch) deliver(ctx workflow.Context) {
-	var notifier *activities.Notifier
 	workflow.GoNamed(ctx, "outbox", func(ctx workflow.Context) {
 		for {
 			if workflow.Await(ctx, func() bool { return len(w.outbox) > 0 }) != nil {

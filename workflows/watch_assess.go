@@ -135,9 +135,7 @@ func (w *watch) tellOutside(ctx workflow.Context, opened, closed []cmk.Finding) 
 		count("atlas_cmk_findings_closed", f)
 		log.Info("finding closed", "project", w.projectID(), "code", f.Code, "object", f.Object)
 	}
-	asks := slices.DeleteFunc(slices.Clone(w.status.Awaiting), func(a cmk.Wait) bool {
-		return a.Signal == "" || a.For == cmk.AwaitingEndpointApproval && w.approvals.passes(a.Region)
-	})
+	asks := w.asks()
 	asked := slices.DeleteFunc(slices.Clone(asks), func(a cmk.Wait) bool {
 		return slices.ContainsFunc(w.asked, func(o cmk.Wait) bool { return o.For == a.For && o.Example == a.Example })
 	})

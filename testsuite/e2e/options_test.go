@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,12 +95,23 @@ func TestPausedClusterIsResumedAndSearchNodesFollow(t *testing.T) {
 	s.record(run, "enable-resumed-search-parallel")
 }
 
-// Two people must approve, by signal or by update, and neither may be who asked.
+// Two people must approve, by signal or by update, and neither may be who asked. They are asked again through the webhook
+// until they have. A cluster with backups has a first snapshot taken once it is on the key.
 func TestTwoPeopleApprove(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, shared, sim.Options{})
+	config := sim.DefaultConfig()
+	for i := range config.Atlas.Projects[0].Clusters {
+		config.Atlas.Projects[0].Clusters[i].Backup = true
+	}
+	received := &inbox{}
+	receiver := httptest.NewServer(received)
+	t.Cleanup(receiver.Close)
+	s := newStage(t, shared, sim.Options{World: &config})
+	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, "a secret of 16 characters"
 	s.start()
-	run := s.enable(func(r *cmk.EnableRequest) { r.Approval.Approvers, r.Clusters.Names = 2, []string{sim.ClusterEast} })
+	run := s.enable(func(r *cmk.EnableRequest) {
+		r.Approval.Approvers, r.Approval.Reminder, r.Clusters.Names, r.SnapshotDays = 2, cmk.Duration(time.Second), []string{sim.ClusterEast}, 7
+	})
 	s.until(run, "waiting for approval", waitingForApproval)
 	for _, who := range []string{"requester", "ann", "ann"} {
 		require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, cmk.Decision{By: who, Region: cmk.AllRegions}))
@@ -108,11 +122,22 @@ func TestTwoPeopleApprove(t *testing.T) {
 	require.True(t, waitingForApproval(st))
 	// What cannot be read neither counts nor hurts.
 	require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", cmk.SignalApproveEndpoint, "yes"))
+	require.Eventually(t, func() bool {
+		return received.has(func(n cmk.Notification) bool {
+			return n.Reminder && n.WorkflowID == run.GetID() && len(n.Asked) == 3 && n.Asked[0].Signal == cmk.SignalApproveEndpoint
+		})
+	}, patience, 50*time.Millisecond, "nobody is asked again")
 	s.approveAll(run)
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
 	require.Len(t, report.Endpoints[0].Votes, 2)
 	require.Len(t, report.Clusters, 1)
+	written := slices.IndexFunc(report.Writes, func(w cmk.Write) bool {
+		return w.Operation == "take an on-demand snapshot" && w.Object == sim.ClusterEast
+	})
+	require.GreaterOrEqual(t, written, 0, "%+v", report.Writes)
+	taken := slices.DeleteFunc(s.writes(), func(w string) bool { return !strings.Contains(w, "napshot") })
+	require.Len(t, taken, 1, "%v", s.writes())
 	s.record(run, "enable-two-people")
 }
 

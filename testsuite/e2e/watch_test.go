@@ -34,11 +34,16 @@ func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.all = append(i.all, n)
 }
 
-// told says whether a finding was opened, or closed.
-func (i *inbox) told(code cmk.FindingCode, closed bool) bool {
+// has says whether such a notification has come.
+func (i *inbox) has(such func(cmk.Notification) bool) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return slices.ContainsFunc(i.all, func(n cmk.Notification) bool {
+	return slices.ContainsFunc(i.all, such)
+}
+
+// told says whether a finding was opened, or closed.
+func (i *inbox) told(code cmk.FindingCode, closed bool) bool {
+	return i.has(func(n cmk.Notification) bool {
 		of := n.Opened
 		if closed {
 			of = n.Closed

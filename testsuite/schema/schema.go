@@ -184,6 +184,8 @@ func (s *source) constrain(in *jsonschema.Schema) {
 			field.UniqueItems = true
 		case "parallel":
 			field.Minimum, field.Maximum = "1", "50"
+		case "snapshotDays":
+			field.Minimum, field.Maximum = "0", "3650"
 		}
 		s.constrain(field)
 	}
