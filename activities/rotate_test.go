@@ -47,6 +47,7 @@ func rotateTo(keyID string, until time.Duration) activities.RotateInput {
 // The key is not changed while a node could not use the new one, or something else has changed since preflight; and once
 // that is over, it is.
 func TestRotationIsRefused(t *testing.T) {
+	t.Parallel()
 	act := func(a atlassim.Act) sim.Act {
 		a.Project = sim.ProjectA
 		return sim.Act{Act: a}

@@ -56,7 +56,7 @@ Without --requester, whoever runs this asks; who asks cannot approve.`,
 		Example: `  starter endpoints remove --project-id 64b7f0c2a1b2c3d4e5f60718 --endpoints eu-west-1 --dry-run
   starter endpoints remove --project-id 64b7f0c2a1b2c3d4e5f60718 --endpoints 6650aa01bb02cc03dd04ee05,us-west-2 --wait`,
 	})
-	return group("endpoints", "Private endpoints of a project", a.addEndpointsCommand(), remove)
+	return group("endpoints", "Private endpoints of a project", a.addEndpointsCommand(), a.listEndpointsCommand(), remove)
 }
 
 // group is a command that only has others below it.

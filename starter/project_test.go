@@ -8,6 +8,23 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
+func TestEndpointsAreListed(t *testing.T) {
+	report := cmk.Report{Status: cmk.Status{ProjectID: project, Endpoints: []cmk.EndpointReport{
+		{Region: "US_EAST_1", ID: "e1", Status: cmk.EndpointFailed, ErrorMessage: "quota", Approval: cmk.ApprovalUnknown},
+		{Region: "US_WEST_2", ID: "e2", Status: cmk.EndpointActive, Approval: cmk.ApprovalUnknown},
+	}}}
+	f := &fake{report: &report, workers: 1}
+	got := startWith(t, f, "", "endpoints", "list", project)
+	require.Equal(t, 0, got.code, got.errors)
+	require.Equal(t, cmk.ReadRequest{ProjectID: project}, f.other)
+	require.Equal(t, "REGION     ID  STATUS  APPROVAL  ERROR\nUS_EAST_1  e1  FAILED  unknown   quota\nUS_WEST_2  e2  ACTIVE  unknown\n", got.out)
+
+	report.Endpoints = nil
+	got = startWith(t, f, "", "endpoints", "list", project, "-o", "json")
+	require.Equal(t, 0, got.code, got.errors)
+	require.JSONEq(t, "[]", got.out)
+}
+
 func TestStatusNowReadsTheProject(t *testing.T) {
 	report := cmk.Report{Status: cmk.Status{
 		ProjectID: project, State: cmk.StateWindow, Settings: &cmk.FinalState{Enabled: true, RequirePrivateNetworking: true, Key: "arn:key", KeyRegion: "US_EAST_1", RoleID: "r"},

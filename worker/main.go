@@ -163,6 +163,8 @@ func newWorker(temporal client.Client, c config) worker.Worker {
 			DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
 		}
 	}
+	// Else the SDK reads the whole program to make a name of it, which takes longer than all the rest of the start.
+	worker.SetBinaryChecksum(versionName())
 	return worker.New(temporal, cmk.TaskQueue, options)
 }
 

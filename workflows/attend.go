@@ -117,6 +117,9 @@ func (e *endpointSet) stand(ctx workflow.Context) error {
 	err := until(ctx, deadline, "the private endpoints to be ACTIVE and approved", func() bool {
 		return e.complete() || e.gaveUp != nil || e.approvals.rejectedRegion() != ""
 	})
+	if errorType(err) == cmk.ErrExpired {
+		err = failure(cmk.ErrExpired, "%s: %s", reason(err), e.endpointList())
+	}
 	if region := e.approvals.rejectedRegion(); err == nil && region != "" {
 		return failure(cmk.ErrRejected, "the private endpoint in %s was rejected", region)
 	}

@@ -18,6 +18,7 @@ import (
 // A tenth of all requests goes wrong, each in every way, and the way out is none the longer for it but in time: five
 // clusters in three regions, in both orders, and back from a window too.
 func TestDisableUnderFaults(t *testing.T) {
+	t.Parallel()
 	faulty := func() *sim.Config {
 		world := grown(func(p *atlassim.Project) {
 			searching(p)

@@ -101,6 +101,7 @@ func (s *stage) project() atlassim.ProjectState {
 }
 
 func TestDisable(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		order   cmk.DisableOrder
 		windows int
@@ -148,6 +149,7 @@ func TestDisable(t *testing.T) {
 }
 
 func TestDisableWorkerKilledInEveryPhase(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []cmk.Phase{cmk.PhasePlanApproval, cmk.PhaseWindow, cmk.PhaseSearchNodes, cmk.PhaseClusters, cmk.PhaseProject} {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()
@@ -175,6 +177,7 @@ func TestDisableWorkerKilledInEveryPhase(t *testing.T) {
 
 // Cancelled, a way out stops in a state that has a name; the window is not one.
 func TestDisableCancelled(t *testing.T) {
+	t.Parallel()
 	for phase, states := range map[cmk.Phase][]cmk.ProjectState{
 		cmk.PhasePlanApproval: {cmk.StateOn},
 		cmk.PhaseWindow:       {cmk.StatePublic},
@@ -221,6 +224,7 @@ func TestDisableCancelled(t *testing.T) {
 // Before the first cluster leaves the key, everything can be put back: networking, endpoints in the same regions, and
 // the search nodes.
 func TestDisableRestored(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []cmk.Phase{cmk.PhaseWindow, cmk.PhaseSearchNodes} {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()
@@ -281,7 +285,7 @@ func TestDisableCrashAtEveryWrite(t *testing.T) {
 	require.Len(t, points.writes, 10)
 
 	for n, write := range points.writes {
-		for _, when := range moments(n) {
+		for _, when := range moments(n + 1) {
 			t.Run(fmt.Sprintf("%02d-%s-%s", n+1, write[strings.LastIndex(write, " ")+1:], when), func(t *testing.T) {
 				t.Parallel()
 				o := sim.Options{World: grown(searching)}
@@ -289,11 +293,7 @@ func TestDisableCrashAtEveryWrite(t *testing.T) {
 					o.Scale = 600 // what a crash costs in the window counts as simulated time
 				}
 				s := newStage(t, shared, o)
-				crashed := make(chan struct{})
-				s.guard(&gate{nth: n + 1, when: when, crash: func() {
-					s.worker.Kill()
-					close(crashed)
-				}})
+				crashed := s.dieAt(n+1, when)
 				s.start()
 				run := s.disable(nil)
 				s.approvePlan(run)

@@ -28,6 +28,7 @@ func awaits(what cmk.Awaiting) func(cmk.Status) bool {
 
 // An endpoint that cannot be deleted keeps all of them: nothing is deleted until it can be, or the deadline has passed.
 func TestDisableStuckEndpoint(t *testing.T) {
+	t.Parallel()
 	for _, released := range []bool{true, false} {
 		t.Run(fmt.Sprintf("released-%t", released), func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +62,7 @@ func TestDisableStuckEndpoint(t *testing.T) {
 // What happens at the gate is seen before the window: an endpoint that Atlas recreates is waited for and goes too,
 // maintenance is waited for.
 func TestDisableThingsBegin(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ begin, end *atlassim.Act }{
 		"recreated":   {begin: &atlassim.Act{Kind: atlassim.RejectEndpoint, Region: "US_WEST_2"}},
 		"maintenance": {begin: &atlassim.Act{Kind: atlassim.StartMaintenance}, end: &atlassim.Act{Kind: atlassim.StopMaintenance}},
@@ -138,6 +140,7 @@ func TestDisableWindowLeftBackwards(t *testing.T) {
 
 // A cluster that somebody creates on the key in the middle keeps the project's key until people agree to switch it too.
 func TestDisableClusterAppears(t *testing.T) {
+	t.Parallel()
 	for _, order := range []cmk.DisableOrder{cmk.OrderPage, cmk.OrderKeepPrivatePath} {
 		t.Run(string(order), func(t *testing.T) {
 			t.Parallel()
@@ -160,6 +163,7 @@ func TestDisableClusterAppears(t *testing.T) {
 }
 
 func TestDisablePausedCluster(t *testing.T) {
+	t.Parallel()
 	for _, resume := range []bool{true, false} {
 		t.Run(fmt.Sprintf("resume-%t", resume), func(t *testing.T) {
 			t.Parallel()
@@ -195,6 +199,7 @@ func errorCodes(r cmk.Report) []cmk.FindingCode {
 
 // What nobody knows of Atlas: it may refuse either order.
 func TestDisableRefusedOrders(t *testing.T) {
+	t.Parallel()
 	t.Run("clusters-off-with-endpoints", func(t *testing.T) {
 		t.Parallel()
 		s := newStage(t, shared, sim.Options{World: grown(searching)})
@@ -244,6 +249,7 @@ func TestDisableRefusedOrders(t *testing.T) {
 
 // What stands in the way is found before anything is written.
 func TestDisablePreflight(t *testing.T) {
+	t.Parallel()
 	root := fmt.Sprintf(`{"Sid":"Root","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"kms:*","Resource":"*"}`, awssim.CustomerAccount)
 	key := func(statements string) sim.Act {
 		return sim.Act{Act: atlassim.Act{Kind: sim.PutKeyPolicy, Region: "us-east-1"}, Key: awssim.MultiRegionKeyARN, Policy: `{"Version":"2012-10-17","Statement":[` + root + `,` + statements + `]}`}

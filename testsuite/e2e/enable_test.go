@@ -98,6 +98,7 @@ func (s *stage) eventsWhileLooking(run client.WorkflowRun, looks int) int {
 // The worker is killed in the middle of every phase and started again: the run ends as if nothing had happened, and
 // nothing is done twice.
 func TestWorkerKilledInEveryPhase(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []cmk.Phase{cmk.PhaseRole, cmk.PhaseEncryption, cmk.PhaseEndpoints, cmk.PhaseClusters} {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()
@@ -147,6 +148,7 @@ func TestRejectedEndpointTakesEverythingBack(t *testing.T) {
 }
 
 func TestCancelTakesEverythingBack(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []cmk.Phase{cmk.PhaseRole, cmk.PhaseEncryption, cmk.PhaseNetworking, cmk.PhaseEndpoints} {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()

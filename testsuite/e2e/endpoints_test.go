@@ -11,12 +11,14 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/world"
 )
 
 // An endpoint that is lost while a cluster re-syncs is shown and asked about, and no other cluster is switched meanwhile:
 // one that Atlas recreates needs approval of its own, one that has failed is made anew, one that somebody has deleted only
 // if people say so.
 func TestEndpointLostWhileClustersSwitch(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(s *stage){
 		"recreated": func(s *stage) { s.act(atlassim.Act{Kind: atlassim.RejectEndpoint, Region: "EU_WEST_1"}) },
 		"failed":    func(s *stage) { s.act(atlassim.Act{Kind: atlassim.FailEndpoint, Region: "EU_WEST_1"}) },
@@ -83,6 +85,7 @@ func switches(s *stage) (n int) {
 // An endpoint that Atlas does not get done in time is for a person to judge: to wait on, which the endpoint's coming makes
 // needless, or to give up, which takes everything back.
 func TestEndpointStuckAsksAPerson(t *testing.T) {
+	t.Parallel()
 	for name, decide := range map[string]func(s *stage){
 		"comes": func(s *stage) { s.act(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "EU_WEST_1"}) },
 		"retry": nil,
@@ -90,7 +93,9 @@ func TestEndpointStuckAsksAPerson(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, shared, sim.Options{})
+			config := sim.DefaultConfig()
+			config.Atlas.Durations.EndpointCreate = world.Always(2 * time.Hour) // longer than the deadline, at this scale
+			s := newStage(t, shared, sim.Options{World: &config})
 			s.start()
 			before := s.readable()
 			run := s.enable(func(r *cmk.EnableRequest) {

@@ -41,6 +41,7 @@ func TestLeaseEndedByHandStopsTheChange(t *testing.T) {
 
 // Whatever way a change ends, its lease ends with it, and the next change is let in.
 func TestLeaseEndsWithItsChange(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(s *stage, run client.WorkflowRun){
 		"terminated": func(s *stage, run client.WorkflowRun) {
 			require.NoError(s.t, s.temporal.TerminateWorkflow(s.t.Context(), run.GetID(), "", "test"))

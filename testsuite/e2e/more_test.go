@@ -223,15 +223,11 @@ func TestMoreCrashAtEveryWrite(t *testing.T) {
 		"encrypt": {westOff, func(s *stage) client.WorkflowRun { return s.encrypt(nil) }, 1},
 	} {
 		for n := range c.writes {
-			for _, when := range moments(n) {
+			for _, when := range moments(n + 1) {
 				t.Run(fmt.Sprintf("%s-%d-%s", name, n+1, when), func(t *testing.T) {
 					t.Parallel()
 					s := newStage(t, shared, sim.Options{World: grown(c.world)})
-					crashed := make(chan struct{})
-					s.guard(&gate{nth: n + 1, when: when, crash: func() {
-						s.worker.Kill()
-						close(crashed)
-					}})
+					crashed := s.dieAt(n+1, when)
 					s.start()
 					run := c.begin(s)
 					s.approveAll(run)

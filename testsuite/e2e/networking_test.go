@@ -51,6 +51,7 @@ func TestNetworking(t *testing.T) {
 
 // Inside the window a cancellation is held; what follows is up to onFailure.
 func TestNetworkingCancelledInWindow(t *testing.T) {
+	t.Parallel()
 	for _, onFailure := range []cmk.OnFailure{cmk.Stop, cmk.Restore} {
 		t.Run(string(onFailure), func(t *testing.T) {
 			t.Parallel()
@@ -101,6 +102,7 @@ func (s *stage) remove(endpoints cmk.EndpointSelection) client.WorkflowRun {
 }
 
 func TestRemove(t *testing.T) {
+	t.Parallel()
 	idle := func(p *atlassim.Project) {
 		unswitched(p)
 		p.Clusters[0].Provider = cmk.ProviderAWS // in US_EAST_1

@@ -20,6 +20,7 @@ import (
 // A run that is reset, to any point, while it is open or after its end, either comes to the same end or refuses to write;
 // run again, the change ends verified. Nothing is done twice in any case.
 func TestResetConvergesOrRefuses(t *testing.T) {
+	t.Parallel()
 	for _, open := range []bool{true, false} {
 		for _, at := range []float64{0, 0.3, 0.6, 0.95} {
 			t.Run(fmt.Sprintf("open-%t-at-%.0f%%", open, 100*at), func(t *testing.T) {

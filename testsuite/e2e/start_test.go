@@ -80,6 +80,7 @@ func deleteWest(s *stage) {
 
 // Wherever a project stands, it ends in the same verified state, with the missing writes only.
 func TestEveryStartingPoint(t *testing.T) {
+	t.Parallel()
 	const clusters = 4
 	west := func(status string) func(p *atlassim.Project) {
 		return func(p *atlassim.Project) {

@@ -13,6 +13,7 @@ import (
 
 // The schedules that have found something, each as small as it would go.
 func TestFound(t *testing.T) {
+	t.Parallel()
 	for name, s := range map[string]schedule{
 		// A read whose token had ended was refused for good: only what has a body was sent again with another token.
 		"token ends during a read": {},

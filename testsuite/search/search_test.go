@@ -54,6 +54,7 @@ func given(name string) bool {
 // Whatever happens to a change, and whenever: no rule is broken, every run ends in a way that has a name, or waits for
 // people who are told what to do, and a run in calm weather ends verified, after which there is nothing left to write.
 func TestSchedules(t *testing.T) {
+	t.Parallel()
 	for _, of := range scenarios() {
 		t.Run(of.String(), func(t *testing.T) {
 			t.Parallel()
@@ -69,6 +70,7 @@ func TestSchedules(t *testing.T) {
 
 // A change to which nothing happens.
 func TestCalm(t *testing.T) {
+	t.Parallel()
 	for _, of := range scenarios() {
 		t.Run(of.String(), func(t *testing.T) {
 			t.Parallel()
@@ -79,6 +81,7 @@ func TestCalm(t *testing.T) {
 
 // The same schedule is the same play, so that one that has failed can be looked at again.
 func TestPlaysRepeat(t *testing.T) {
+	t.Parallel()
 	for i, of := range scenarios() {
 		t.Run(of.String(), func(t *testing.T) {
 			t.Parallel()
