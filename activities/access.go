@@ -55,7 +55,7 @@ func (a *Access) holds(ctx context.Context, j Justification) error {
 // DeactivateAccessKey makes an access key Inactive, unless a project or a backup needs it, or AWS tells of a use since it
 // was given up: that is ErrForeign.
 func (a *Access) DeactivateAccessKey(ctx context.Context, in WithdrawAccessKeyInput) error {
-	if err := a.spare(ctx, in); err != nil {
+	if err := a.spare(ctx, in.Justification); err != nil {
 		return err
 	}
 	return a.iam.deactivateAccessKey(ctx, in)
@@ -63,15 +63,23 @@ func (a *Access) DeactivateAccessKey(ctx context.Context, in WithdrawAccessKeyIn
 
 // DeleteAccessKey deletes an access key that is Inactive and that nothing needs.
 func (a *Access) DeleteAccessKey(ctx context.Context, in WithdrawAccessKeyInput) error {
-	if err := a.spare(ctx, in); err != nil {
+	if err := a.spare(ctx, in.Justification); err != nil {
 		return err
 	}
 	return a.iam.deleteAccessKey(ctx, in)
 }
 
+// RemoveUserStatements takes from the IAM user what it was allowed for the access key's sake, once nothing needs that.
+func (a *Access) RemoveUserStatements(ctx context.Context, in WithdrawUserStatementsInput) error {
+	if err := a.spare(ctx, in.Justification); err != nil {
+		return err
+	}
+	return a.iam.removeUserStatements(ctx, in.UserStatementsInput)
+}
+
 // spare refuses when a project or a backup needs the access key.
-func (a *Access) spare(ctx context.Context, in WithdrawAccessKeyInput) error {
-	if err := a.holds(ctx, in.Justification); err != nil {
+func (a *Access) spare(ctx context.Context, in Justification) error {
+	if err := a.holds(ctx, in); err != nil {
 		return err
 	}
 	for _, id := range in.ProjectIDs {

@@ -33,12 +33,17 @@ type iamAPI interface {
 	UpdateAssumeRolePolicy(context.Context, *iam.UpdateAssumeRolePolicyInput, ...func(*iam.Options)) (*iam.UpdateAssumeRolePolicyOutput, error)
 	DeleteRole(context.Context, *iam.DeleteRoleInput, ...func(*iam.Options)) (*iam.DeleteRoleOutput, error)
 	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
+	ListRolePolicies(context.Context, *iam.ListRolePoliciesInput, ...func(*iam.Options)) (*iam.ListRolePoliciesOutput, error)
 	PutRolePolicy(context.Context, *iam.PutRolePolicyInput, ...func(*iam.Options)) (*iam.PutRolePolicyOutput, error)
 	DeleteRolePolicy(context.Context, *iam.DeleteRolePolicyInput, ...func(*iam.Options)) (*iam.DeleteRolePolicyOutput, error)
 	SimulatePrincipalPolicy(context.Context, *iam.SimulatePrincipalPolicyInput, ...func(*iam.Options)) (*iam.SimulatePrincipalPolicyOutput, error)
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
+	ListUserPolicies(context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error)
+	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
+	PutUserPolicy(context.Context, *iam.PutUserPolicyInput, ...func(*iam.Options)) (*iam.PutUserPolicyOutput, error)
+	DeleteUserPolicy(context.Context, *iam.DeleteUserPolicyInput, ...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 }
 
@@ -68,6 +73,10 @@ type IAMRole struct {
 	TrustSize int `json:"trustSize,omitempty"`
 	// Keys are those that our inline policy admits, if there is one.
 	Keys []string `json:"keys,omitempty"`
+	// InlineSize is the length of all its inline policies together, as IAM counts it, where ours is not among them yet;
+	// InlineUnread says why that could not be read, if so.
+	InlineSize   int    `json:"inlineSize,omitempty"`
+	InlineUnread string `json:"inlineUnread,omitempty"`
 }
 
 // IAMRoleInput names a role, and the project whose statements are looked for.
@@ -103,8 +112,39 @@ func (a *IAM) ReadIAMRole(ctx context.Context, in IAMRoleInput) (*IAMRole, error
 	}
 	if permissions != nil {
 		out.Keys = grantedBy(permissions, in.ProjectID)
+		return out, nil
 	}
-	return out, nil
+	out.InlineSize, err = a.inlineSize(ctx, in.Name)
+	if isCode(err, "AccessDenied") {
+		out.InlineUnread, err = "the worker may not call iam:ListRolePolicies and iam:GetRolePolicy on the role", nil
+	}
+	return out, err
+}
+
+// inlineSize is the length of all inline policies of a role together: IAM bounds it, and does not count white space.
+func (a *IAM) inlineSize(ctx context.Context, role string) (int, error) {
+	size := 0
+	request := &iam.ListRolePoliciesInput{RoleName: &role}
+	for {
+		page, err := a.api.ListRolePolicies(ctx, request)
+		if err != nil {
+			return 0, awsError(err, "list the inline policies of IAM role %s", role)
+		}
+		for _, name := range page.PolicyNames {
+			got, err := a.api.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
+			if err != nil && !isCode(err, "NoSuchEntity") {
+				return 0, awsError(err, "read inline policy %s of IAM role %s", name, role)
+			}
+			if err == nil {
+				text, _ := url.PathUnescape(aws.ToString(got.PolicyDocument)) // what cannot be decoded counts as nothing
+				size += len(strings.Join(strings.Fields(text), ""))
+			}
+		}
+		if !page.IsTruncated {
+			return size, nil
+		}
+		request.Marker = page.Marker
+	}
 }
 
 // admitted is what our statement in a trust policy admits: the external id and Atlas's principal.

@@ -47,6 +47,8 @@ type Key struct {
 	Origin  string    `json:"origin"`
 	Manager string    `json:"manager"`
 	ValidTo time.Time `json:"validTo,omitzero"`
+	// Created is when the key was made.
+	Created time.Time `json:"created,omitzero"`
 	// Store is the custom key store that holds the key's material, if any.
 	Store       string `json:"store,omitempty"`
 	MultiRegion bool   `json:"multiRegion"`
@@ -80,7 +82,7 @@ func (a *KMS) ReadKey(ctx context.Context, in KeyInput) (*Key, error) {
 	}
 	key := &Key{
 		ARN: aws.ToString(meta.Arn), ID: aws.ToString(meta.KeyId), Region: in.Region, State: string(meta.KeyState), Spec: string(meta.KeySpec),
-		Usage: string(meta.KeyUsage), Origin: string(meta.Origin), Manager: string(meta.KeyManager), ValidTo: aws.ToTime(meta.ValidTo),
+		Usage: string(meta.KeyUsage), Origin: string(meta.Origin), Manager: string(meta.KeyManager), ValidTo: aws.ToTime(meta.ValidTo), Created: aws.ToTime(meta.CreationDate),
 		Store: aws.ToString(meta.CustomKeyStoreId), MultiRegion: aws.ToBool(meta.MultiRegion), Rotated: a.rotated(ctx, meta, cmk.Region(in.Region)),
 	}
 	for _, name := range replicaARNs(meta) {

@@ -52,6 +52,7 @@ type pastWorld struct {
 	api    *admin.APIClient
 	iam    *iam.Client
 	atlas  *activities.Atlas
+	users  *activities.IAM
 	access *activities.Access
 }
 
@@ -87,7 +88,8 @@ func newPastWorld(t *testing.T, keep bool) *pastWorld {
 	w.iam = iam.NewFromConfig(conf)
 	pace := activities.Pace{Shortest: time.Millisecond, Longest: time.Millisecond, Clock: w.clock}
 	w.atlas = activities.NewAtlas(w.api, nil, &held{}, pace, sim.ClientID)
-	w.access = activities.NewAccess(w.atlas, activities.NewIAM(w.iam, sts.NewFromConfig(conf), &held{}, pace))
+	w.users = activities.NewIAM(w.iam, sts.NewFromConfig(conf), &held{}, pace)
+	w.access = activities.NewAccess(w.atlas, w.users)
 	return w
 }
 

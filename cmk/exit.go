@@ -93,7 +93,7 @@ type DisableRequest struct {
 	Retire RetireAfter `json:"retire,omitzero"`
 }
 
-// RetireAfter says what becomes of what a project used its key through, once it is off the key.
+// RetireAfter says what becomes of what a project used its key through, once it is off the key or has another.
 type RetireAfter struct {
 	// Start has it retired, by a RetireAccess of its own. Without it, it stays as it is.
 	Start bool `json:"start,omitempty"`

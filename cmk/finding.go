@@ -35,6 +35,7 @@ const (
 	FindingKeyNotEncrypting   FindingCode = "KEY_NOT_FOR_ENCRYPTION"
 	FindingKeyNotEnabled      FindingCode = "KEY_NOT_ENABLED"
 	FindingKeyAWSManaged      FindingCode = "KEY_AWS_MANAGED"
+	FindingKeyOtherPartition  FindingCode = "KEY_OTHER_PARTITION"
 	FindingKeyExpires         FindingCode = "KEY_MATERIAL_EXPIRES"
 	FindingKeyCustomStore     FindingCode = "KEY_IN_CUSTOM_STORE"
 	FindingKeyNotRotated      FindingCode = "KEY_NOT_ROTATED"
@@ -50,6 +51,7 @@ const (
 	FindingRoleMissing         FindingCode = "ROLE_MISSING"
 	FindingRoleBoundary        FindingCode = "ROLE_BOUNDARY"
 	FindingTrustTooLong        FindingCode = "TRUST_POLICY_TOO_LONG"
+	FindingInlineTooLong       FindingCode = "INLINE_POLICIES_TOO_LONG"
 	FindingPendingRolesUnknown FindingCode = "PENDING_ROLES_UNKNOWN"
 
 	FindingClusterMissing    FindingCode = "CLUSTER_MISSING"

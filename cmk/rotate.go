@@ -33,6 +33,8 @@ type RotateRequest struct {
 	// Settle is how long after the rotation the key must be seen to stay valid before the change counts as verified, 30m
 	// by default: two of the validations that Atlas makes every 15 minutes.
 	Settle Duration `json:"settle,omitempty"`
+	// Retire is about the role's use of the former key.
+	Retire RetireAfter `json:"retire,omitzero"`
 	// OnFailure says what happens to what was done when the change fails or is cancelled before Atlas is told of the key.
 	OnFailure OnFailure `json:"onFailure,omitempty"`
 	// Deadlines bound the waits.
@@ -95,6 +97,7 @@ func (r *RotateRequest) complete() {
 		r.OnFailure = Compensate
 	}
 	r.Approval.complete()
+	r.Retire.complete()
 	orElse(&r.Rest, 2*time.Minute)
 	orElse(&r.Settle, 30*time.Minute)
 	orElse(&r.Deadlines.Propagation, 10*time.Minute)
@@ -117,6 +120,7 @@ func (r *RotateRequest) validate() error {
 	validateReplicas(&p, r.Replicas)
 	r.Approval.validate(&p)
 	validateOnFailure(&p, r.OnFailure)
+	r.Retire.validate(&p, "retire.")
 	atLeastASecond(&p, "rest", r.Rest)
 	atLeastASecond(&p, "settle", r.Settle)
 	atLeastASecond(&p, "deadlines.propagation", r.Deadlines.Propagation)

@@ -14,6 +14,7 @@ func TestMinimalRotationIsCompleted(t *testing.T) {
 	require.Equal(t, RotateRequest{
 		ProjectID: projectID, KeyRegion: "US_WEST_2", RoleMode: RoleAdopt, Replicas: ReplicasCheck, Approval: PlanPolicy{Approvers: 1},
 		Rest: Duration(2 * time.Minute), Settle: Duration(30 * time.Minute), OnFailure: Compensate,
+		Retire:    RetireAfter{RetireOptions: RetireOptions{Disuse: Duration(24 * time.Hour), SettleInactive: Duration(24 * time.Hour), ApprovalDeadline: Duration(720 * time.Hour)}},
 		Deadlines: RotateDeadlines{Propagation: Duration(10 * time.Minute), Approval: Duration(168 * time.Hour), Clusters: Duration(24 * time.Hour), Verification: Duration(30 * time.Minute)},
 	}, r)
 	text, err := json.Marshal(r)
@@ -30,7 +31,7 @@ func TestRotationNamesEveryProblem(t *testing.T) {
 		`{"projectId":"` + projectID + `","key":"alias/next"}`:                   {"keyRegion"},
 		`{"projectId":"` + projectID + `","key":"next","keyRegion":"somewhere"}`: {"key", "keyRegion"},
 		`{"projectId":"` + projectID + `","keyRegion":"us-east-1","roleMode":"create","replicas":"x","onFailure":"x","approval":{"approvers":9},"rest":"1ms","settle":"1ms",
-			"deadlines":{"clusters":"1ms"}}`: {"roleMode", "replicas", "onFailure", "approval.approvers", "rest", "settle", "deadlines.clusters"},
+			"retire":{"disuse":"1ms"},"deadlines":{"clusters":"1ms"}}`: {"roleMode", "replicas", "onFailure", "approval.approvers", "rest", "settle", "retire.disuse", "deadlines.clusters"},
 	} {
 		_, err := DecodeRotate([]byte(text))
 		require.ElementsMatch(t, problems, fields(t, err), text)

@@ -62,7 +62,7 @@ func clientActions(t *testing.T) (actions []string) {
 
 func resource(action string) string {
 	switch {
-	case strings.Contains(action, "AccessKey"):
+	case strings.Contains(action, "AccessKey"), strings.Contains(action, "UserPolic"):
 		return "arn:aws:iam::" + account + ":user/atlas-kms"
 	case strings.HasPrefix(action, "iam:"):
 		return "arn:aws:iam::" + account + ":role/atlas-cmk-6a00000000000000000000aa"

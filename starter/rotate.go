@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -25,7 +27,7 @@ Without --requester, whoever runs this asks; who asks cannot approve.`,
 
 // rotateFields mirror cmk.RotateRequest.
 func rotateFields() []field {
-	return []field{
+	return slices.Concat([]field{
 		projectField(),
 		{"key", "key", text, "KMS key to go over to: ARN, id or alias (default: the project's own)"},
 		{"key-region", "keyRegion", text, "region in which the key is looked up and which Atlas is told (default: the ARN's)"},
@@ -37,10 +39,11 @@ func rotateFields() []field {
 		{"rest", "rest", text, "how long the role's permissions stand before the rotation (default 2m)"},
 		{"settle", "settle", text, "how long after the rotation the key must stay valid (default 30m)"},
 		{"on-failure", "onFailure", text, "before the rotation: compensate (default) or stop"},
+		{"retire-start", "retire.start", truth, "then have the role's use of the former key retired once no snapshot needs it: see retire"},
 		{"deadline-propagation", "deadlines.propagation", text, "for IAM to show Atlas the permissions (default 10m)"},
 		{"deadline-approval", "deadlines.approval", text, "for the approval of the plan (default 168h)"},
 		{"deadline-clusters", "deadlines.clusters", text, "for the clusters to be at rest, before and after (default 24h)"},
 		{"deadline-verification", "deadlines.verification", text, "for the final look, beyond --settle (default 30m)"},
 		requesterField(),
-	}
+	}, retireOptionFields("retire-", "retire."))
 }

@@ -267,7 +267,14 @@ func assessKey(f *findings, replicas cmk.Replicas, s seen, t *target) {
 		f.warn(cmk.FindingKeyCustomStore, k.ARN, "", "the key lives in custom key store %s: when that is disconnected, the key cannot be used", k.Store)
 	}
 	if k.Rotated != nil && !*k.Rotated && k.Origin == "AWS_KMS" {
-		f.info(cmk.FindingKeyNotRotated, k.ARN, "the key is not rotated automatically")
+		age := "of unknown age"
+		if !k.Created.IsZero() {
+			age = fmt.Sprintf("%d days old", int(s.Project.At.Sub(k.Created).Hours()/24))
+		}
+		f.info(cmk.FindingKeyNotRotated, k.ARN, "the key is not rotated automatically, and %s; Atlas raises its own reminder 90 days after it was last set", age)
+	}
+	if key, role := partition(k.ARN), partition(s.Role.ARN); key != role {
+		f.err(cmk.FindingKeyOtherPartition, k.ARN, "use a key and a role of the same partition", "the key is in partition %s, and IAM role %s in %s: no role reaches a key across partitions", key, s.Role.ARN, role)
 	}
 	if !k.MultiRegion {
 		for _, region := range t.regions {
@@ -310,8 +317,21 @@ func assessReplica(f *findings, r activities.KeyReplica, roleARN string) {
 	}
 }
 
-// trustDefault is the size of a trust policy in characters that IAM allows unless the quota was raised.
-const trustDefault, trustStatementSize = 2048, 230
+// partition is that of an ARN: aws, aws-us-gov, ...
+func partition(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) > 1 {
+		return parts[1]
+	}
+	return ""
+}
+
+const (
+	// trustDefault is the size of a trust policy in characters that IAM allows unless the quota was raised, and inlineMax that
+	// of all inline policies of a role together, for which there is no quota.
+	trustDefault, inlineMax = 2048, 10240
+	// trustStatementSize is that of our statement; inlinePolicySize and inlineKeySize those of our policy, and of each key in it.
+	trustStatementSize, inlinePolicySize, inlineKeySize = 230, 220, 95
+)
 
 func assessRole(f *findings, r cmk.EnableRequest, s seen) {
 	if !s.Role.Exists && r.Role.Mode == cmk.RoleAdopt {
@@ -322,6 +342,12 @@ func assessRole(f *findings, r cmk.EnableRequest, s seen) {
 	}
 	if s.Role.ExternalID == "" && s.Role.TrustSize+trustStatementSize > trustDefault {
 		f.warn(cmk.FindingTrustTooLong, s.Role.ARN, "use another role for this project, or raise the quota", "the role's trust policy has %d characters; with one more statement it passes the default limit of %d", s.Role.TrustSize, trustDefault)
+	}
+	switch ours := inlinePolicySize + inlineKeySize*len(s.Key.Replicas); {
+	case s.Role.InlineUnread != "":
+		f.info(cmk.FindingNotEvaluated, s.Role.ARN, "not evaluated, whether the role's inline policies leave room for another: %s", s.Role.InlineUnread)
+	case s.Role.InlineSize+ours > inlineMax:
+		f.warn(cmk.FindingInlineTooLong, s.Role.ARN, "use another role for this project", "the role's inline policies have %d characters; with one more of about %d they pass the limit of %d", s.Role.InlineSize, ours, inlineMax)
 	}
 	var pending []string
 	for _, role := range s.Project.Roles {

@@ -121,6 +121,8 @@ func findingCases() map[string]findingCase {
 			w.s.Key.Replicas, w.r.Replicas = w.s.Key.Replicas[1:], cmk.ReplicasCreate
 		}},
 
+		string(cmk.FindingKeyOtherPartition): {cmk.SeverityError, aKeyARN, func(w world) { w.s.Role.ARN = "arn:aws-us-gov:iam::111122223333:role/r" }},
+		string(cmk.FindingInlineTooLong):     {cmk.SeverityWarning, aRoleARN, func(w world) { w.s.Role.InlineSize = 9900 }},
 		string(cmk.FindingCallerRights): {cmk.SeverityError, aProject, func(w world) {
 			w.s.Project.Circumstances = &activities.Circumstances{RightsRead: true, Rights: []string{"GROUP_READ_ONLY"}}
 		}},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -51,6 +52,9 @@ type retirement struct {
 	progress cmk.RetireProgress
 	// key is the access key as it was last read.
 	key activities.AccessKey
+	// keyIDs are those of the projects' keys; statements are what the IAM user is allowed for their sake alone.
+	keyIDs     []string
+	statements activities.UserStatements
 	// role is what projects may do through the role, as it was last read.
 	role activities.RoleAccess
 	// started is true once the first look has found all in order: until then what is wrong ends the run, later a person is
@@ -121,6 +125,7 @@ func (r *retirement) look(ctx workflow.Context) error {
 		return nil
 	}
 	r.keep = []string{fmt.Sprintf("access key %s of IAM user %s, until this retirement is done", r.key.ID, r.key.User)}
+	r.keyIDs = nil
 	for _, id := range r.request.ProjectIDs {
 		err := r.persist(ctx, "make sure that project "+id+" does not use the access key", func(ctx workflow.Context) error {
 			var p activities.Project
@@ -130,6 +135,9 @@ func (r *retirement) look(ctx workflow.Context) error {
 			if e := p.Encryption; e.Enabled && e.RoleID == "" {
 				f.err(cmk.FindingProjectOnCredentials, id, "migrate it to a role first", "project %s still uses its key through access key %s", id, e.AccessKeyID)
 				return failure(cmk.ErrPreflightFailed, "project %s still uses its key through access key %s: migrate it to a role first", id, e.AccessKeyID)
+			}
+			if key := p.Encryption.KeyID; key != "" {
+				r.keyIDs = append(r.keyIDs, key[strings.LastIndex(key, "/")+1:])
 			}
 			return nil
 		})
@@ -297,8 +305,23 @@ func (r *retirement) watch(ctx workflow.Context) error {
 // approveDeletion waits for the approval of the deletion.
 func (r *retirement) approveDeletion(ctx workflow.Context) error {
 	r.enter(ctx, cmk.PhaseDeletion)
-	return r.approve(ctx, "deletion of access key "+r.key.ID+", which stays Inactive,",
-		[]cmk.Step{{Action: "delete the access key", Object: r.key.ID, Irreversible: "a deleted access key cannot be made again"}})
+	steps := []cmk.Step{{Action: "delete the access key", Object: r.key.ID, Irreversible: "a deleted access key cannot be made again"}}
+	if workflow.GetVersion(ctx, "user-statements", workflow.DefaultVersion, 1) >= 1 {
+		err := r.persist(ctx, "read the policies of IAM user "+r.key.User, func(ctx workflow.Context) error {
+			return workflow.ExecuteActivity(patient(ctx, "read the policies of IAM user "+r.key.User), iam.ReadUserStatements, r.userStatements()).Get(ctx, &r.statements)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, policy := range r.statements.Policies {
+		steps = append(steps, cmk.Step{Action: "take the use of the key out of an inline policy of IAM user " + r.key.User, Object: policy})
+	}
+	return r.approve(ctx, "deletion of access key "+r.key.ID+", which stays Inactive,", steps)
+}
+
+func (r *retirement) userStatements() activities.UserStatementsInput {
+	return activities.UserStatementsInput{User: r.key.User, AccessKeyID: r.key.ID, KeyIDs: r.keyIDs}
 }
 
 // approve waits for the approval of what is about to be withdrawn.
@@ -336,6 +359,31 @@ func (r *retirement) delete(ctx workflow.Context) error {
 		return err
 	}
 	r.wrote(ctx, cmk.SystemIAM, "delete access key", r.key.ID)
-	r.keep = []string{fmt.Sprintf("nothing of access key %s; IAM user %s and its policies are left, to be removed by hand if nothing else uses them", r.key.ID, r.key.User)}
+	left := fmt.Sprintf("nothing of access key %s; IAM user %s is left, to be removed by hand if nothing else uses it", r.key.ID, r.key.User)
+	if r.statements.Left != "" {
+		left += "; its policies were not looked at: " + r.statements.Left
+	}
+	r.keep = []string{left}
+	return r.removeStatements(ctx)
+}
+
+// removeStatements takes from the IAM user what it was allowed for the access key's sake alone.
+func (r *retirement) removeStatements(ctx workflow.Context) error {
+	if len(r.statements.Policies) == 0 {
+		return nil
+	}
+	step := "take the use of the key from IAM user " + r.key.User
+	done, err := r.optional(ctx, step, func(ctx workflow.Context) error {
+		return r.underLeases(ctx, func(leases []activities.Lease) error {
+			in := activities.WithdrawUserStatementsInput{Justification: r.justification(leases), UserStatementsInput: r.userStatements()}
+			return workflow.ExecuteActivity(writing(ctx, step), withdrawing.RemoveUserStatements, in).Get(ctx, nil)
+		})
+	})
+	if err != nil || !done {
+		return err
+	}
+	for _, policy := range r.statements.Policies {
+		r.wrote(ctx, cmk.SystemIAM, "take the use of the key out of an inline policy of IAM user "+r.key.User, policy)
+	}
 	return nil
 }

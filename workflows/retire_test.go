@@ -28,6 +28,7 @@ func retiring(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	env.OnActivity(atlas.ReadProject, mock.Anything, mock.Anything).Return(&activities.Project{
 		ID: aProject, Encryption: activities.Encryption{Enabled: true, Valid: true, RoleID: "role"},
 	}, nil).Maybe()
+	env.OnActivity(iam.ReadUserStatements, mock.Anything, mock.Anything).Return(&activities.UserStatements{}, nil).Maybe()
 	return env
 }
 

@@ -50,7 +50,7 @@ func (r *rotate) steps(ctx workflow.Context) error {
 	if r.target.done {
 		return inOrder(ctx, r.verify)
 	}
-	return inOrder(ctx, r.approvePlan, r.replicateKey, r.grantKey, r.letRest, r.resumeClusters, r.awaitCalm, r.switchKey, r.verify)
+	return inOrder(ctx, r.approvePlan, r.replicateKey, r.grantKey, r.letRest, r.resumeClusters, r.awaitCalm, r.switchKey, r.verify, r.retire)
 }
 
 // preflight reads everything and writes nothing.
@@ -262,6 +262,23 @@ func (r *rotate) verify(ctx workflow.Context) error {
 		Key: now.KeyID, KeyRegion: now.Region, RoleID: now.RoleID, RoleARN: r.target.roleARN,
 	}
 	r.keepBoth()
+	return nil
+}
+
+// retire starts the retirement of the role's use of the former key, if that was asked for. It goes on for as long as snapshots
+// need that.
+func (r *rotate) retire(ctx workflow.Context) error {
+	if !r.request.Retire.Start || len(r.rotation.FormerKeyARNs) == 0 {
+		return nil
+	}
+	request := cmk.RetireRequest{
+		RoleARN: r.rotation.RoleARN, KeyARNs: r.rotation.FormerKeyARNs, ProjectIDs: []string{r.projectID()}, SwitchedAt: r.rotation.At,
+		Approval: r.request.Approval, Requester: r.request.Requester, RetireOptions: r.request.Retire.RetireOptions,
+	}
+	if err := startRetirement(ctx, request); err != nil {
+		return err
+	}
+	r.keep = append(r.keep, fmt.Sprintf("workflow %s, which retires %s", request.ID(), request.What()))
 	return nil
 }
 

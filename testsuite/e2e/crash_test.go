@@ -59,6 +59,13 @@ type gate struct {
 	crash  func()
 }
 
+// arm has something happen at the n-th write from now, instead.
+func (g *gate) arm(n int, when moment, crash func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.nth, g.when, g.crash = len(g.writes)+n, when, crash
+}
+
 // through passes requests on to a service.
 func (g *gate) through(service http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,26 +76,26 @@ func (g *gate) through(service http.Handler) http.Handler {
 		}
 		g.mu.Lock()
 		g.writes = append(g.writes, name)
-		now := len(g.writes) == g.nth
+		now, when, crash := len(g.writes) == g.nth, g.when, g.crash
 		g.mu.Unlock()
 		if !now {
 			service.ServeHTTP(w, r)
 			return
 		}
-		switch g.when {
+		switch when {
 		case beforeWrite:
-			g.crash()
+			crash()
 			panic(http.ErrAbortHandler)
 		case afterWrite:
 			service.ServeHTTP(httptest.NewRecorder(), r)
-			g.crash()
+			crash()
 			panic(http.ErrAbortHandler)
 		case afterAnswer:
 			service.ServeHTTP(w, r)
 			if f, ok := w.(http.Flusher); ok {
 				f.Flush()
 			}
-			g.crash()
+			crash()
 		}
 	})
 }

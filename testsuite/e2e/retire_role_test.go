@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -90,6 +91,40 @@ func TestRetireRole(t *testing.T) {
 			require.Greater(t, len(l.writes()), written)
 			l.noSecrets(run)
 		})
+	}
+}
+
+// The worker is killed at the writes of a withdrawal: it ends as if nothing had happened.
+func TestRetireRoleCrashAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	const withdrawal = 3 // the use of the key, Atlas's authorization, the role
+	for n := 1; n <= withdrawal; n++ {
+		for _, when := range moments(n) {
+			t.Run(fmt.Sprintf("%d-%s", n, when), func(t *testing.T) {
+				t.Parallel()
+				l := newRetiring(t, func(c *sim.Config) { projectB(c).Clusters[0].Snapshots = nil })
+				writes := &gate{}
+				l.guard(writes)
+				l.start()
+				l.migrated(func(r *cmk.MigrateRequest) { r.Retire.None = true })
+				run := l.left(nil)
+				st := l.until(run, "asking for the withdrawal", askedFor(cmk.AwaitingDeletionApproval))
+				before := len(l.writes())
+				crashed := make(chan struct{})
+				writes.arm(n, when, func() {
+					l.worker.Kill()
+					close(crashed)
+				})
+				l.decide(run, cmk.SignalApprove, cmk.Decision{By: "approver", Plan: st.Plan.Hash})
+				<-crashed
+				l.start()
+				report, failed := l.ends(run)
+				require.Empty(t, failed, report.Problem)
+				require.Nil(t, l.role())
+				require.Len(t, report.Writes, withdrawal)
+				once(t, l.writes()[before:])
+			})
+		}
 	}
 }
 

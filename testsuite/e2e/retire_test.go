@@ -79,6 +79,15 @@ func (l *legacy) snapshots() (n int) {
 	return n
 }
 
+// retirementWrites are: the access key made Inactive, and deleted, and the IAM user's policy.
+const retirementWrites = 3
+
+// userPolicies are the inline policies of the IAM user.
+func (l *legacy) userPolicies() map[string]string {
+	users := l.world.State().AWS.Users
+	return users[slices.IndexFunc(users, func(u awssim.EntityState) bool { return strings.HasSuffix(u.ARN, "/"+awssim.AtlasUser) })].Inline
+}
+
 // use has somebody else use the old access key.
 func (l *legacy) use() {
 	l.t.Helper()
@@ -117,9 +126,10 @@ func TestRetireAccessKey(t *testing.T) {
 	report, failed := l.ends(run)
 	require.Empty(t, failed, report.Problem)
 	require.Nil(t, l.accessKey())
-	require.Len(t, report.Writes, 2)
+	require.Len(t, report.Writes, retirementWrites)
 	require.Equal(t, cmk.RefusedRequester, report.Refusals[0].Code)
-	require.Len(t, l.writes(), migrationWrites+2)
+	require.Len(t, l.writes(), migrationWrites+retirementWrites)
+	require.Empty(t, l.userPolicies(), "what the user was allowed on the key alone goes with the access key")
 	l.noGrantLost()
 	l.noSecrets(run)
 	l.record(run, "retire-done")
@@ -132,10 +142,10 @@ func TestRetireAccessKey(t *testing.T) {
 	l.record(again, "retire-gone-already")
 }
 
-// The worker is killed around both writes of a retirement.
+// The worker is killed around every write of a retirement.
 func TestRetireCrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
-	for n := migrationWrites + 1; n <= migrationWrites+2; n++ {
+	for n := migrationWrites + 1; n <= migrationWrites+retirementWrites; n++ {
 		for _, when := range moments(n - migrationWrites) {
 			t.Run(fmt.Sprintf("%d-%s", n, when), func(t *testing.T) {
 				t.Parallel()
@@ -158,7 +168,8 @@ func TestRetireCrashAtEveryWrite(t *testing.T) {
 				report, failed := l.ends(run)
 				require.Empty(t, failed, report.Problem)
 				require.Nil(t, l.accessKey())
-				require.Len(t, report.Writes, 2)
+				require.Len(t, report.Writes, retirementWrites)
+				require.Empty(t, l.userPolicies())
 				once(t, l.writes())
 				l.noGrantLost()
 			})

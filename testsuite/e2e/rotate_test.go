@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -68,6 +70,50 @@ func TestRotate(t *testing.T) {
 	require.Empty(t, report.Writes)
 	require.Len(t, s.writes(), rotationWrites, "a finished rotation that is run again writes nothing")
 	s.record(again, "rotate-done-already")
+}
+
+// The role's use of the former key is retired after the rotation, once no snapshot from before is left, by an approval of its
+// own; the worker is killed as the answer to that one write is lost. The use of the other key is not touched.
+func TestRotateThenRetire(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: nextKey(func(p *atlassim.Project) {
+		p.Clusters[0].Backup = true
+		p.Clusters[0].Snapshots = []atlassim.Snapshot{{Age: time.Hour, Retention: 4 * time.Hour}}
+	})})
+	s.act(atlassim.Act{Kind: atlassim.Own, Role: grownRoleName})
+	writes := &gate{}
+	s.guard(writes)
+	s.start()
+	run := s.rotate(func(r *cmk.RotateRequest) { r.Retire = cmk.RetireAfter{Start: true, RetireOptions: quick()} })
+	s.approvePlan(run)
+	report, failed := s.outcome(run)
+	require.Empty(t, failed, report.Problem)
+	s.record(run, "rotate-then-retire")
+	former := report.Rotation.FormerKeyARNs
+	request := cmk.RetireRequest{RoleARN: grownRoleARN, KeyARNs: former, ProjectIDs: []string{sim.ProjectA}}
+	require.Contains(t, strings.Join(report.Keep, "\n"), request.ID())
+
+	retirement := s.temporal.GetWorkflow(t.Context(), request.ID(), "")
+	st := s.until(retirement, "asking for the withdrawal", askedFor(cmk.AwaitingDeletionApproval))
+	crashed := make(chan struct{})
+	writes.arm(1, afterWrite, func() {
+		s.worker.Kill()
+		close(crashed)
+	})
+	require.NoError(t, s.temporal.SignalWorkflow(t.Context(), retirement.GetID(), "", cmk.SignalApprove, cmk.Decision{By: "approver", Plan: st.Plan.Hash}))
+	<-crashed
+	s.start()
+	report, failed = s.result(retirement)
+	require.Empty(t, failed, report.Problem)
+	require.Len(t, report.Writes, 1)
+	require.Len(t, s.writes(), rotationWrites+1)
+	s.record(retirement, "retire-grant")
+	roles := s.world.State().AWS.Roles
+	policy := roles[slices.IndexFunc(roles, func(r awssim.EntityState) bool { return r.ARN == grownRoleARN })].Inline["atlas-cmk-"+sim.ProjectA]
+	require.Contains(t, policy, nextKeyID)
+	for _, arn := range former {
+		require.NotContains(t, policy, arn)
+	}
 }
 
 // Only the region is another: the key keeps its spelling, and nothing is granted that was granted already.

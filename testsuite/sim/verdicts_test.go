@@ -112,6 +112,9 @@ func TestVerdicts(t *testing.T) {
 		"which is not a client's, was removed": {atlassim.RuleOthers, "theirs", func(x stage) {
 			iamCall(x.T, x.r, "DeleteRolePolicy", url.Values{"RoleName": {"shared"}, "PolicyName": {"theirs"}})
 		}},
+		"atlas-kms, which is not a client's, was removed": {atlassim.RuleOthers, "", func(x stage) { // its access key may need it
+			iamCall(x.T, x.r, "DeleteUserPolicy", url.Values{"UserName": {awssim.AtlasUser}, "PolicyName": {"atlas-kms"}})
+		}},
 		"has lost what is not a client's": {atlassim.RuleOthers, "theirs", func(x stage) {
 			iamCall(x.T, x.r, "PutRolePolicy", url.Values{"RoleName": {"shared"}, "PolicyName": {"theirs"}, "PolicyDocument": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}]}`}})
 		}},

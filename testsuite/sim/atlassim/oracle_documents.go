@@ -144,7 +144,7 @@ func concerns(name, object string) bool {
 }
 
 func (a *Atlas) judgeDocument(name, text string, there bool) {
-	foreign := a.oracle.documents.foreign[name]
+	foreign := slices.DeleteFunc(slices.Clone(a.oracle.documents.foreign[name]), func(part string) bool { return a.useless(name, part, there) })
 	if len(foreign) == 0 {
 		return
 	}
@@ -158,6 +158,25 @@ func (a *Atlas) judgeDocument(name, text string, there bool) {
 			a.violate(RuleOthers, nil, fmt.Sprintf("the %s has lost what is not a client's: %s", name, part))
 		}
 	}
+}
+
+// useless says whether a part of a policy is of no use to anybody: what an IAM user is allowed in KMS that has no access key,
+// and what stands around statements that are gone.
+func (a *Atlas) useless(name, part string, there bool) bool {
+	if !strings.Contains(name, ":user/") || slices.ContainsFunc(a.aws.State().AccessKeys, func(k awssim.AccessKeyState) bool { return strings.HasSuffix(name, " "+k.User) }) {
+		return false
+	}
+	var s struct {
+		Effect string
+		Action any
+	}
+	if json.Unmarshal([]byte(part), &s) != nil {
+		return !there
+	}
+	return s.Effect == "Allow" && s.Action != nil && !slices.ContainsFunc(severally(s.Action), func(action any) bool {
+		text, ok := action.(string)
+		return !ok || !strings.HasPrefix(strings.ToLower(text), "kms:")
+	})
 }
 
 // widens says whether one statement is another with more resources. Only that of a project, which has the project's id in
