@@ -37,6 +37,8 @@ const (
 	ErrNotDelivered = "NotDelivered"
 	// ErrMisconfigured: the worker lacks something that the step needs, such as credentials.
 	ErrMisconfigured = "Misconfigured"
+	// ErrOrganizationUnseen: the worker's credentials see no project of the organization.
+	ErrOrganizationUnseen = "OrganizationUnseen"
 )
 
 // Holder is who holds a project.

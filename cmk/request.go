@@ -24,6 +24,7 @@ func RequestTypes() []RequestType {
 		requestType(RemovePrivateEndpoints, DecodeRemove),
 		requestType(ReadProject, DecodeRead),
 		requestType(WatchProject, DecodeWatch),
+		requestType(WatchOrganization, DecodeOrganization),
 	}
 }
 

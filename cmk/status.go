@@ -4,12 +4,16 @@ import "time"
 
 // Status answers the query "status": where a change stands, of an open run and of a closed one.
 type Status struct {
-	Workflow  string     `json:"workflow"`
-	ProjectID string     `json:"projectId"`
-	Requester string     `json:"requester,omitempty"`
-	Phase     Phase      `json:"phase"`
-	Started   time.Time  `json:"started"`
-	Ended     *time.Time `json:"ended,omitempty"`
+	Workflow string `json:"workflow"`
+	// ProjectID is left out by the watch of an organization.
+	ProjectID string `json:"projectId,omitempty"`
+	// OrganizationID is told by the watch of an organization, and Watched are the projects whose watches it keeps.
+	OrganizationID string     `json:"organizationId,omitempty"`
+	Watched        []string   `json:"watched,omitempty"`
+	Requester      string     `json:"requester,omitempty"`
+	Phase          Phase      `json:"phase"`
+	Started        time.Time  `json:"started"`
+	Ended          *time.Time `json:"ended,omitempty"`
 	// Awaiting lists what the change waits for; empty while it works.
 	Awaiting  []Wait           `json:"awaiting,omitempty"`
 	Plan      *Plan            `json:"plan,omitempty"`

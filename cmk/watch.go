@@ -14,6 +14,13 @@ const WatchProject = "WatchProject"
 type WatchRequest struct {
 	// ProjectID is the Atlas project (group), 24 hexadecimal digits.
 	ProjectID string `json:"projectId"`
+	WatchOptions
+	// Progress is where an earlier run left off that continued as this one. It is not to be given by hand.
+	Progress *WatchProgress `json:"progress,omitempty"`
+}
+
+// WatchOptions are how a project is watched, and what about it may be repaired.
+type WatchOptions struct {
 	// Interval is how often the endpoints, the clusters and the alarms are looked at, 5m by default; at most 24h. Soon is how
 	// often while an endpoint is not ACTIVE, 30s by default.
 	Interval Duration `json:"interval,omitempty"`
@@ -30,8 +37,6 @@ type WatchRequest struct {
 	Repair []Repair `json:"repair,omitempty"`
 	// Requester is who asked; it can never approve.
 	Requester string `json:"requester,omitempty"`
-	// Progress is where an earlier run left off that continued as this one. It is not to be given by hand.
-	Progress *WatchProgress `json:"progress,omitempty"`
 }
 
 // Repair is something that a watch may do by itself, under the project's lease.
@@ -147,6 +152,17 @@ func DecodeWatch(data []byte) (WatchRequest, error) {
 	if err := decode(data, &r); err != nil {
 		return WatchRequest{}, err
 	}
+	r.complete()
+	var p problems
+	validateProjectID(&p, r.ProjectID)
+	r.validate(&p)
+	if err := p.err(); err != nil {
+		return WatchRequest{}, err
+	}
+	return r, nil
+}
+
+func (r *WatchOptions) complete() {
 	orElse(&r.Interval, 5*time.Minute)
 	orElse(&r.Soon, min(30*time.Second, time.Duration(r.Interval)))
 	orElse(&r.SettingsInterval, max(6*time.Hour, time.Duration(r.Interval)))
@@ -158,15 +174,9 @@ func DecodeWatch(data []byte) (WatchRequest, error) {
 		r.Approval.Approvers = 1
 	}
 	slices.Sort(r.Repair)
-	if err := r.validate(); err != nil {
-		return WatchRequest{}, err
-	}
-	return r, nil
 }
 
-func (r *WatchRequest) validate() error {
-	var p problems
-	validateProjectID(&p, r.ProjectID)
+func (r *WatchOptions) validate(p *problems) {
 	for _, d := range []struct {
 		field string
 		value Duration
@@ -177,12 +187,12 @@ func (r *WatchRequest) validate() error {
 		{"settingsInterval", r.SettingsInterval, maxSettingsInterval},
 		{"stuck", r.Stuck, maxSettingsInterval},
 	} {
-		atLeastASecond(&p, d.field, d.value)
+		atLeastASecond(p, d.field, d.value)
 		if time.Duration(d.value) > d.most {
 			p.add(d.field, d.value.String(), "give at most %s", d.most)
 		}
 	}
-	r.Approval.validate(&p)
+	r.Approval.validate(p)
 	if r.Approval.Mode == ApproveCreate {
 		p.add("approval.mode", string(r.Approval.Mode), "give use or provider: a watch does not plan endpoints")
 	}
@@ -194,5 +204,4 @@ func (r *WatchRequest) validate() error {
 			p.add("repair", string(repair), "is named twice")
 		}
 	}
-	return p.err()
 }

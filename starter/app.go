@@ -26,6 +26,7 @@ type changes interface {
 	DisableNetworking(context.Context, cmk.NetworkingRequest, client.StartOptions) (client.Run, error)
 	Read(context.Context, cmk.ReadRequest, client.StartOptions) (client.Run, error)
 	StartWatch(context.Context, cmk.WatchRequest, client.StartOptions) (client.Run, error)
+	StartOrganizationWatch(context.Context, cmk.OrganizationRequest, client.StartOptions) (client.Run, error)
 	Watches(context.Context) ([]client.ProjectWatch, error)
 	Cancel(ctx context.Context, workflowID string) error
 	Send(ctx context.Context, workflowID, name string, payload any) (*cmk.Status, error)

@@ -95,6 +95,10 @@ func (f *fake) StartWatch(_ context.Context, r cmk.WatchRequest, o client.StartO
 	return f.begin(r, o)
 }
 
+func (f *fake) StartOrganizationWatch(_ context.Context, r cmk.OrganizationRequest, o client.StartOptions) (client.Run, error) {
+	return f.begin(r, o)
+}
+
 func (f *fake) Watches(context.Context) ([]client.ProjectWatch, error) { return f.watches, nil }
 
 func (f *fake) Cancel(_ context.Context, workflowID string) error {

@@ -11,7 +11,11 @@ import (
 
 // block is a status as a few lines: what runs, an endpoint and a cluster a line, and what is awaited.
 func block(s cmk.Status, workflowID string, now time.Time) []string {
-	out := []string{fmt.Sprintf("%s of project %s: %s, %s", s.Workflow, s.ProjectID, s.Phase, age(s.Started, endOr(s, now)))}
+	of := "project " + s.ProjectID
+	if s.OrganizationID != "" {
+		of = fmt.Sprintf("organization %s, which keeps watches of %d projects", s.OrganizationID, len(s.Watched))
+	}
+	out := []string{fmt.Sprintf("%s of %s: %s, %s", s.Workflow, of, s.Phase, age(s.Started, endOr(s, now)))}
 	var rows [][]string
 	for _, e := range s.Endpoints {
 		rows = append(rows, endpointRow(e, s, endOr(s, now)))

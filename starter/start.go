@@ -30,17 +30,21 @@ type startFlags struct {
 // startCommand completes a command that starts a change.
 func startCommand[R any](a *app, p procedure[R], cmd *cobra.Command) *cobra.Command {
 	var flags startFlags
-	cmd.Args = cobra.NoArgs
 	cmd.RunE = a.does(func(cmd *cobra.Command, _ []string) error { return begin(a, p, cmd, flags) })
-	addRequestFlags(cmd, p.fields, &flags)
-	f := cmd.Flags()
+	a.addStartFlags(cmd, p.workflow, p.fields, &flags)
 	if !p.noDryRun {
-		f.BoolVar(&flags.dryRun, "dry-run", false, "show the plan and its findings, and write nothing")
+		cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show the plan and its findings, and write nothing")
 	}
-	f.BoolVar(&flags.wait, "wait", false, "wait until the change has ended, showing its progress")
-	f.StringVar(&flags.workflowID, "workflow-id", "", "Temporal workflow id (default "+defaultID(p.workflow)+")")
-	f.DurationVar(&a.timeout, "timeout", 0, "stop waiting after this long; the change goes on")
 	return cmd
+}
+
+func (a *app) addStartFlags(cmd *cobra.Command, workflow string, fields []field, flags *startFlags) {
+	cmd.Args = cobra.NoArgs
+	addRequestFlags(cmd, fields, flags)
+	f := cmd.Flags()
+	f.BoolVar(&flags.wait, "wait", false, "wait until the change has ended, showing its progress")
+	f.StringVar(&flags.workflowID, "workflow-id", "", "Temporal workflow id (default "+defaultID(workflow)+")")
+	f.DurationVar(&a.timeout, "timeout", 0, "stop waiting after this long; the change goes on")
 }
 
 func defaultID(workflow string) string {
@@ -102,6 +106,8 @@ func begin[R any](a *app, p procedure[R], cmd *cobra.Command, flags startFlags) 
 const (
 	fieldRequester = "requester"
 	fieldDryRun    = "dryRun"
+
+	fieldOrganization = "organizationId"
 )
 
 // complete is the request that a document makes. Whoever runs this asks, unless it says who does.
@@ -133,6 +139,9 @@ func whoami() string {
 func subject(document map[string]any) string {
 	if id, ok := document["accessKeyId"].(string); ok {
 		return "access key " + id
+	}
+	if id, ok := document[fieldOrganization].(string); ok {
+		return "organization " + id
 	}
 	id, _ := document["projectId"].(string)
 	return "project " + id

@@ -48,3 +48,37 @@ func TestWatchesAreAddedRemovedAndListed(t *testing.T) {
 	got = startWith(t, &fake{}, "", "watch", "list", "-o", "json")
 	require.Equal(t, "[]", strings.TrimSpace(got.out))
 }
+
+// An organization is watched by its own command line, and what is meant for one is not taken for a project.
+func TestWatchesOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	organization := strings.Repeat("c", 24)
+	f := &fake{workers: 1}
+	got := startWith(t, f, "", "watch", "add", "--org", organization, "--exclude", project, "--projects-interval", "30m", "--interval", "10m", "--requester", "dana")
+	require.Equal(t, exitDone, got.code, got.errors)
+	sent := f.other.(cmk.OrganizationRequest)
+	require.Equal(t, organization, sent.OrganizationID)
+	require.Equal(t, []string{project}, sent.Exclude)
+	require.Equal(t, cmk.Duration(30*time.Minute), sent.ProjectsInterval)
+	require.Equal(t, cmk.Duration(10*time.Minute), sent.Interval)
+	require.Contains(t, got.out, "organization "+organization)
+
+	got = startWith(t, f, "", "watch", "remove", "--org", organization)
+	require.Equal(t, exitDone, got.code, got.errors)
+	require.Equal(t, "cmk-watch-org-"+organization, f.cancelled)
+
+	for _, args := range [][]string{
+		{"add", "--org", organization, "--project-id", project},
+		{"add", "--project-id", project, "--exclude", project},
+		{"remove", "--org", organization, project},
+		{"remove"},
+	} {
+		got = startWith(t, &fake{workers: 1}, "", append([]string{"watch"}, args...)...)
+		require.Equal(t, exitInvalid, got.code, "%v: %s", args, got.errors)
+	}
+	got = startWith(t, &fake{workers: 1}, "", "watch", "add", "--org", "payments")
+	require.Contains(t, got.errors, "organizationId")
+
+	f.watches = []client.ProjectWatch{{Run: client.Run{WorkflowID: "cmk-watch-org-" + organization}, Organization: true, Phase: cmk.PhaseWatching}}
+	require.Contains(t, startWith(t, f, "", "watch", "list").out, "(organization)")
+}

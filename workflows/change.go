@@ -197,11 +197,14 @@ func (c *change) upsert(ctx workflow.Context) {
 }
 
 func searchAttributes(projectID string, phaseAndAwaiting [2]string) []temporal.SearchAttributeUpdate {
-	return []temporal.SearchAttributeUpdate{
-		temporal.NewSearchAttributeKeyKeyword(cmk.SearchAttributeProjectID).ValueSet(projectID),
+	updates := []temporal.SearchAttributeUpdate{
 		temporal.NewSearchAttributeKeyKeyword(cmk.SearchAttributePhase).ValueSet(phaseAndAwaiting[0]),
 		temporal.NewSearchAttributeKeyKeyword(cmk.SearchAttributeAwaiting).ValueSet(phaseAndAwaiting[1]),
 	}
+	if projectID == "" {
+		return updates // what is about many projects
+	}
+	return append(updates, temporal.NewSearchAttributeKeyKeyword(cmk.SearchAttributeProjectID).ValueSet(projectID))
 }
 
 // snapshot is the status as it is answered.

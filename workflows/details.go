@@ -10,7 +10,11 @@ import (
 // details is a status as Markdown, for the page of the run in Temporal's UI.
 func details(s cmk.Status) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** of project `%s`: **%s**\n\n", s.Workflow, s.ProjectID, s.Phase)
+	of := fmt.Sprintf("project `%s`", s.ProjectID)
+	if s.OrganizationID != "" {
+		of = fmt.Sprintf("organization `%s`, %d projects watched", s.OrganizationID, len(s.Watched))
+	}
+	fmt.Fprintf(&b, "**%s** of %s: **%s**\n\n", s.Workflow, of, s.Phase)
 	if s.Problem != "" {
 		fmt.Fprintf(&b, "> %s\n\n", s.Problem)
 	}

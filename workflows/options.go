@@ -77,3 +77,27 @@ func delivering(ctx workflow.Context) workflow.Context {
 		Summary:     "tell the outside",
 	})
 }
+
+// many is how long a step may take that goes through an organization's projects; a heartbeat tells of a lost worker sooner.
+const (
+	many      = 15 * time.Minute
+	manyAlive = 20 * time.Second
+)
+
+// listing is for looks at an organization, which go on until something is new, or it is to be read anew.
+func listing(ctx workflow.Context, interval time.Duration) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: many, HeartbeatTimeout: manyAlive, ScheduleToCloseTimeout: anew + many,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: min(interval, 5*time.Second), BackoffCoefficient: 2, MaximumInterval: interval},
+		Summary:     "list the organization's projects",
+	})
+}
+
+// keeping is for the watches of an organization's projects: what was begun is finished.
+func keeping(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: many, HeartbeatTimeout: manyAlive, WaitForCancellation: true,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+		Summary:     summary,
+	})
+}

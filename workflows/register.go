@@ -21,6 +21,7 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(RotateKey, workflow.RegisterOptions{Name: cmk.RotateKey})
 	r.RegisterWorkflowWithOptions(RetireAccess, workflow.RegisterOptions{Name: cmk.RetireAccess, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	r.RegisterWorkflowWithOptions(WatchProject, workflow.RegisterOptions{Name: cmk.WatchProject, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	r.RegisterWorkflowWithOptions(WatchOrganization, workflow.RegisterOptions{Name: cmk.WatchOrganization, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	r.RegisterWorkflowWithOptions(ReadProject, workflow.RegisterOptions{Name: cmk.ReadProject})
 	r.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
 }

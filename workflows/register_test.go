@@ -24,7 +24,7 @@ func (r registry) RegisterWorkflowWithOptions(_ any, o workflow.RegisterOptions)
 func TestOnlyTheLongLivedMoveToAnotherBuild(t *testing.T) {
 	r := registry{options: map[string]workflow.RegisterOptions{}}
 	Register(r)
-	longLived := []string{cmk.RetireAccess, cmk.WatchProject}
+	longLived := []string{cmk.RetireAccess, cmk.WatchProject, cmk.WatchOrganization}
 	for name, o := range r.options {
 		want := workflow.VersioningBehaviorUnspecified // that is, the worker's default: pinned
 		for _, l := range longLived {

@@ -123,18 +123,7 @@ func settingsHash(l *activities.Look) string {
 
 // tellOutside counts and logs what is new, and leaves a notification of it in the outbox.
 func (w *watch) tellOutside(ctx workflow.Context, opened, closed []cmk.Finding) {
-	log, metrics := workflow.GetLogger(ctx), workflow.GetMetricsHandler(ctx)
-	count := func(name string, f cmk.Finding) {
-		metrics.WithTags(map[string]string{"code": string(f.Code), "severity": string(f.Severity)}).Counter(name).Inc(1)
-	}
-	for _, f := range opened {
-		count("atlas_cmk_findings_opened", f)
-		log.Warn("finding opened", "project", w.projectID(), "code", f.Code, "severity", f.Severity, "object", f.Object, "detail", f.Detail)
-	}
-	for _, f := range closed {
-		count("atlas_cmk_findings_closed", f)
-		log.Info("finding closed", "project", w.projectID(), "code", f.Code, "object", f.Object)
-	}
+	logFindings(ctx, "project", w.projectID(), opened, closed)
 	asks := w.asks()
 	asked := slices.DeleteFunc(slices.Clone(asks), func(a cmk.Wait) bool {
 		return slices.ContainsFunc(w.asked, func(o cmk.Wait) bool { return o.For == a.For && o.Example == a.Example })
@@ -155,6 +144,22 @@ func (w *watch) tellOutside(ctx workflow.Context, opened, closed []cmk.Finding) 
 	})
 	if n := len(w.outbox); n > longest {
 		w.outbox = append(w.outbox[:1:1], w.outbox[n-longest+1:]...)
+	}
+}
+
+// logFindings counts and logs findings that are new or gone, of a project or an organization.
+func logFindings(ctx workflow.Context, of, id string, opened, closed []cmk.Finding) {
+	log, metrics := workflow.GetLogger(ctx), workflow.GetMetricsHandler(ctx)
+	count := func(name string, f cmk.Finding) {
+		metrics.WithTags(map[string]string{"code": string(f.Code), "severity": string(f.Severity)}).Counter(name).Inc(1)
+	}
+	for _, f := range opened {
+		count("atlas_cmk_findings_opened", f)
+		log.Warn("finding opened", of, id, "code", f.Code, "severity", f.Severity, "object", f.Object, "detail", f.Detail)
+	}
+	for _, f := range closed {
+		count("atlas_cmk_findings_closed", f)
+		log.Info("finding closed", of, id, "code", f.Code, "object", f.Object)
 	}
 }
 

@@ -128,6 +128,16 @@ func (c *Client) StartWatch(ctx context.Context, request cmk.WatchRequest, o Sta
 	})
 }
 
+// StartOrganizationWatch starts WatchOrganization.
+func (c *Client) StartOrganizationWatch(ctx context.Context, request cmk.OrganizationRequest, o StartOptions) (Run, error) {
+	return start(ctx, c, request, o, cmk.DecodeOrganization, func(r cmk.OrganizationRequest) beginning {
+		return beginning{
+			workflow: cmk.WatchOrganization, id: cmk.OrganizationWatchID(r.OrganizationID), what: "watch Atlas organization " + r.OrganizationID,
+			details: fmt.Sprintf("Its projects are listed every %s.", r.ProjectsInterval), requester: r.Requester,
+		}
+	})
+}
+
 // beginning is what Temporal is told of a change when it is started.
 type beginning struct {
 	// workflow is its type.

@@ -12,19 +12,22 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// ProjectWatch is a watch of a project that is open.
+// ProjectWatch is a watch of a project that is open, or of an organization.
 type ProjectWatch struct {
 	Run
-	ProjectID string       `json:"projectId"`
-	Started   time.Time    `json:"started"`
-	Phase     cmk.Phase    `json:"phase"`
-	Awaiting  cmk.Awaiting `json:"awaiting"`
+	ProjectID string `json:"projectId"`
+	// Organization is true of the watch of an organization, which has no project.
+	Organization bool         `json:"organization,omitempty"`
+	Started      time.Time    `json:"started"`
+	Phase        cmk.Phase    `json:"phase"`
+	Awaiting     cmk.Awaiting `json:"awaiting"`
 }
 
 // Watches lists the watches that are open, as Temporal's visibility shows them: what has begun or changed in the last seconds
 // may be missing.
 func (c *Client) Watches(ctx context.Context) ([]ProjectWatch, error) {
-	request := &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", cmk.WatchProject)}
+	request := &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf(
+		"WorkflowType IN ('%s', '%s') AND ExecutionStatus = 'Running'", cmk.WatchProject, cmk.WatchOrganization)}
 	var all []ProjectWatch
 	for {
 		page, err := c.temporal.ListWorkflow(ctx, request)
@@ -34,8 +37,9 @@ func (c *Client) Watches(ctx context.Context) ([]ProjectWatch, error) {
 		for _, e := range page.GetExecutions() {
 			attribute := func(name string) string { return text(e.GetSearchAttributes().GetIndexedFields()[name]) }
 			all = append(all, ProjectWatch{
-				Run:       Run{WorkflowID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()},
-				ProjectID: attribute(cmk.SearchAttributeProjectID), Started: e.GetStartTime().AsTime(),
+				Run:          Run{WorkflowID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()},
+				Organization: e.GetType().GetName() == cmk.WatchOrganization,
+				ProjectID:    attribute(cmk.SearchAttributeProjectID), Started: e.GetStartTime().AsTime(),
 				Phase: cmk.Phase(attribute(cmk.SearchAttributePhase)), Awaiting: cmk.Awaiting(attribute(cmk.SearchAttributeAwaiting)),
 			})
 		}

@@ -29,6 +29,9 @@ import (
 // project is the one that the docs speak of.
 const project = "64b7f0c2a1b2c3d4e5f60718"
 
+// organization is the one that it belongs to.
+const organization = "64b7f0c2a1b2c3d4e5f60700"
+
 // reading is somebody who reads a page and types what it says.
 type reading struct {
 	t       *testing.T
@@ -193,7 +196,7 @@ func config(t *testing.T, world string) *sim.Config {
 	require.NoError(t, err)
 	replaced := map[string]string{"new": sim.ProjectA, "enabled": sim.ProjectA, "legacy": sim.ProjectB}[world]
 	require.NotEmpty(t, replaced, "world %q", world)
-	out := strings.NewReplacer(replaced, project, "name: east\n", "name: payments\n", "name: west\n", "name: orders\n").Replace(string(text))
+	out := strings.NewReplacer(replaced, project, sim.OrganizationID, organization, "name: east\n", "name: payments\n", "name: west\n", "name: orders\n").Replace(string(text))
 	c, err := sim.ParseConfig([]byte(out))
 	require.NoError(t, err)
 	return &c

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/atlas-cmk/atlas-cmk/activities"
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
@@ -57,7 +58,9 @@ func (s *stage) watch(repair ...cmk.Repair) client.WorkflowRun {
 	s.t.Helper()
 	const second = cmk.Duration(time.Second)
 	run, err := s.temporal.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: cmk.WatchID(sim.ProjectA), TaskQueue: cmk.TaskQueue},
-		cmk.WatchProject, cmk.WatchRequest{ProjectID: sim.ProjectA, Interval: second, Soon: second, Repair: repair, Requester: "requester"})
+		cmk.WatchProject, cmk.WatchRequest{ProjectID: sim.ProjectA, WatchOptions: cmk.WatchOptions{
+			Interval: second, Soon: second, Repair: repair, Requester: "requester",
+		}})
 	require.NoError(s.t, err)
 	s.until(run, "watching", func(st cmk.Status) bool { return len(st.Endpoints) == 3 && st.Phase == cmk.PhaseWatching })
 	return run
@@ -131,4 +134,61 @@ func TestWatchRepairsWhenNoChangeHoldsTheProject(t *testing.T) {
 	_, failed := s.outcome(run)
 	require.Equal(t, "Canceled", failed)
 	s.record(run, "watch-repaired")
+}
+
+// Every project of an organization that uses a key comes to be watched, one that is deleted is not any more, and with the
+// organization's watch end those that it has begun, and no others.
+func TestWatchOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	const empty, keyless = "6a00000000000000000000cc", "6a00000000000000000000dd"
+	config := grown(nil)
+	other := config.Atlas.Projects[slices.IndexFunc(config.Atlas.Projects, func(p atlassim.Project) bool { return p.ID == sim.ProjectB })]
+	config.Atlas.Projects = append(config.Atlas.Projects,
+		atlassim.Project{ID: empty, Name: "empty", Encryption: other.Encryption}, atlassim.Project{ID: keyless, Name: "keyless"})
+	for i := range config.Atlas.ServiceAccounts {
+		a := &config.Atlas.ServiceAccounts[i]
+		a.Roles = append(a.Roles, atlassim.Grant{Project: empty, Role: a.Roles[0].Role}, atlassim.Grant{Project: keyless, Role: a.Roles[0].Role})
+	}
+	s := newStage(t, shared, sim.Options{World: config, Scale: 30})
+	s.start()
+	byHand := s.watch()
+	const second = cmk.Duration(time.Second)
+	run, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: cmk.OrganizationWatchID(sim.OrganizationID), TaskQueue: cmk.TaskQueue},
+		cmk.WatchOrganization, cmk.OrganizationRequest{OrganizationID: sim.OrganizationID, ProjectsInterval: second})
+	require.NoError(t, err)
+	st := s.until(run, "watching", func(st cmk.Status) bool { return len(st.Watched) > 0 && st.Phase == cmk.PhaseWatching })
+	require.Equal(t, []string{sim.ProjectA, sim.ProjectB, empty}, st.Watched)
+	for _, id := range st.Watched {
+		require.True(t, s.open(cmk.WatchID(id)), id)
+	}
+	require.False(t, s.open(cmk.WatchID(keyless)))
+
+	lists := func() int { return s.asked("listGroups") }
+	before, listed := len(s.history(run).Events), lists()
+	require.Eventually(t, func() bool { return lists() >= listed+3 }, time.Minute, 20*time.Millisecond)
+	require.Len(t, s.history(run).Events, before, "a look that finds nothing new leaves no event")
+
+	atlas, err := activities.AtlasAccess{BaseURL: s.world.AtlasURL, ClientID: sim.ClientID, ClientSecret: sim.ClientSecret}.Client(activities.Agent("test"))
+	require.NoError(t, err)
+	_, err = atlas.ProjectsApi.DeleteGroup(t.Context(), empty).Execute()
+	require.NoError(t, err)
+	s.until(run, "one project fewer", func(st cmk.Status) bool { return len(st.Watched) == 2 })
+	require.Eventually(t, func() bool { return !s.open(cmk.WatchID(empty)) }, patience, 20*time.Millisecond)
+
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), ""))
+	_, failed := s.outcome(run)
+	require.Equal(t, "Canceled", failed)
+	require.Eventually(t, func() bool { return !s.open(cmk.WatchID(sim.ProjectB)) }, patience, 20*time.Millisecond)
+	require.True(t, s.open(byHand.GetID()), "the organization's watch has not begun it")
+	s.record(run, "watch-organization")
+}
+
+// asked is how often an operation of Atlas was called.
+func (s *stage) asked(operation string) (n int) {
+	for _, e := range s.world.Journal.Entries() {
+		if e.Operation == operation {
+			n++
+		}
+	}
+	return n
 }

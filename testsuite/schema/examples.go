@@ -14,6 +14,7 @@ func Examples() map[string]string {
 		cmk.SafeDisableCMK:             `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "requester": "dana@platform"}`,
 		cmk.DisablePrivateNetworking:   `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "requester": "dana@platform"}`,
 		cmk.WatchProject:               `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "repair": ["remake-failed"], "requester": "dana@platform"}`,
+		cmk.WatchOrganization:          `{"organizationId": "64b7f0c2a1b2c3d4e5f60700", "exclude": ["64b7f0c2a1b2c3d4e5f60718"], "requester": "dana@platform"}`,
 		cmk.ReadProject:                `{"projectId": "64b7f0c2a1b2c3d4e5f60718"}`,
 		cmk.RemovePrivateEndpoints:     `{"projectId": "64b7f0c2a1b2c3d4e5f60718", "endpoints": ["eu-west-1"], "requester": "dana@platform"}`,
 	}

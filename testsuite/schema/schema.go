@@ -148,12 +148,14 @@ func (s *source) constrain(in *jsonschema.Schema) {
 	for p := in.Properties.Oldest(); p != nil; p = p.Next() {
 		field := p.Value
 		switch p.Key {
-		case "projectId":
+		case "projectId", "organizationId":
 			field.Pattern = "^" + hexID + "$"
-		case "projectIds", "alsoProjects":
+		case "projectIds", "alsoProjects", "exclude":
 			field.UniqueItems = true
 			field.Items.Pattern = "^" + hexID + "$"
-			field.MaxItems = number(100)
+			if p.Key != "exclude" {
+				field.MaxItems = number(100)
+			}
 			if p.Key == "projectIds" {
 				field.MinItems = number(1)
 			}
