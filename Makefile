@@ -72,6 +72,11 @@ race: temporal ## Run every test with the race detector, those end to end too
 unit: ## Run the tests that need no Temporal server
 	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/... ./testsuite/search
 
+.PHONY: test-browser
+test-browser: temporal ## Drive a change through the web UI with Chromium, and keep screenshots in dist/browser
+	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+	go test -count=1 -tags browser -run TestWebUI ./testsuite/docs
+
 .PHONY: crash
 crash: temporal ## Kill the worker at every write of every procedure, where `make test` does at every other one
 	ATLAS_CMK_EVERY_CELL=1 go test -count=1 -timeout 60m -run 'Crash|LostAnswer|Killed' ./testsuite/e2e
