@@ -77,6 +77,10 @@ test-browser: temporal ## Drive a change through the web UI with Chromium, and k
 	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
 	go test -count=1 -tags browser -run TestWebUI ./testsuite/docs
 
+.PHONY: test-tctl
+test-tctl: temporal bin/tctl ## Run the commands of docs/tctl.md as they are written
+	ATLAS_CMK_TCTL='$(BIN)/tctl' go test -count=1 -run TestTheCommandsOfTheDocs/tctl.md ./testsuite/docs
+
 .PHONY: crash
 crash: temporal ## Kill the worker at every write of every procedure, where `make test` does at every other one
 	ATLAS_CMK_EVERY_CELL=1 go test -count=1 -timeout 60m -run 'Crash|LostAnswer|Killed' ./testsuite/e2e
@@ -117,6 +121,11 @@ vuln: bin/govulncheck ## Look for known vulnerabilities (asks vuln.go.dev)
 	bin/govulncheck ./...
 
 ##@ Tools
+# tctl's own module does not let itself be installed: one that requires it does.
+bin/tctl:
+	@scratch="$$(mktemp -d)"; trap 'rm -rf "$$scratch"' EXIT; cd "$$scratch" && go mod init scratch && \
+		go get github.com/temporalio/tctl/cmd/tctl@v1.18.0 && go build -o '$(BIN)/tctl' github.com/temporalio/tctl/cmd/tctl
+
 # The stamp carries a tool's version, so that the tool is installed again when the version here changes.
 define tool
 bin/$(1): bin/.$(1)@$(3)

@@ -39,6 +39,9 @@ func TestTheCommandsOfTheDocs(t *testing.T) {
 	for _, page := range pages(t) {
 		blocks, err := read(page)
 		require.NoError(t, err)
+		if filepath.Base(page) == "tctl.md" && os.Getenv(tctl) == "" {
+			continue
+		}
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
 			for _, b := range blocks {

@@ -11,6 +11,9 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/devserver"
 )
 
+// tctl names the environment variable that says where tctl is: its page is run only then, since it takes long to make.
+const tctl = "ATLAS_CMK_TCTL"
+
 // theatre is what all pages share: a Temporal server, and the programs.
 type theatre struct {
 	root, dir string
@@ -39,6 +42,9 @@ func openTheatre(ctx context.Context) (*theatre, error) {
 	if err == nil {
 		th.path = filepath.Join(dir, "path")
 		err = errors.Join(os.Mkdir(th.path, 0o700), os.Symlink(temporal, filepath.Join(th.path, "temporal")))
+	}
+	if path := os.Getenv(tctl); err == nil && path != "" {
+		err = os.Symlink(path, filepath.Join(th.path, "tctl"))
 	}
 	if err == nil {
 		th.server, err = devserver.Start(ctx, devserver.Options{Bin: temporal, Fast: true, LogFile: filepath.Join(dir, "server.log")})
