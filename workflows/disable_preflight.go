@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -108,6 +109,9 @@ func assessLeaving(f *findings, s survey, kept bool) {
 	if !s.needsWindow() {
 		return
 	}
+	if kept {
+		assessKeptPath(f, s)
+	}
 	if !kept {
 		f.warn(cmk.FindingWindow, strings.Join(encrypted(s.Project.Clusters), ", "), "", "from the first endpoint's deletion until private networking is off, clusters have no path to the key: nodes that run go on, one that restarts has to wait")
 	}
@@ -118,6 +122,24 @@ func assessLeaving(f *findings, s survey, kept bool) {
 		}
 		f.add(severity, cmk.FindingPublicPathClosed, e.KeyID, "allow the role the use of the key without a condition on where it comes from, or from the addresses of the clusters and of Atlas's control plane",
 			"without private endpoints clusters could not use the key: %s", strings.Join(closed, "; "))
+	}
+}
+
+// assessKeptPath finds clusters that cannot leave the key over the private path, since part of it is not there. An endpoint
+// that Atlas is still making is waited for.
+func assessKeptPath(f *findings, s survey) {
+	for _, c := range s.Project.Clusters {
+		if c.Provider != cmk.ProviderAWS {
+			continue
+		}
+		for _, region := range c.Regions {
+			if !slices.ContainsFunc(s.Project.Endpoints, func(e activities.Endpoint) bool {
+				return e.Region == region && (e.Status == cmk.EndpointActive || e.Status == cmk.EndpointInitiating)
+			}) {
+				f.err(cmk.FindingClusterUncovered, c.Name, `add an endpoint there with AddPrivateEndpoints first, or use the order "page"`,
+					"cluster %s has nodes in %s, where no private endpoint is ACTIVE: there is no private path there to be kept", c.Name, region)
+			}
+		}
 	}
 }
 

@@ -76,6 +76,10 @@ func TestAssessDisable(t *testing.T) {
 		"public path closed, kept path": {keep, onAll(func(s *survey) { s.Key.Closed = []string{"Lock"} }), nil, []cmk.FindingCode{cmk.FindingPublicPathClosed}},
 		"role not judged":               {page, onAll(func(s *survey) { s.Role = nil }), []cmk.FindingCode{cmk.FindingPublicPathClosed}, window},
 		"provisioning":                  {keep, onAll(func(s *survey) { s.Project.Endpoints[0].Status = cmk.EndpointInitiating }), nil, []cmk.FindingCode{cmk.FindingEndpointStuck}},
+		"no path to keep":               {keep, onAll(func(s *survey) { s.Project.Endpoints = s.Project.Endpoints[1:] }), []cmk.FindingCode{cmk.FindingClusterUncovered}, nil},
+		"no path to keep, failed":       {keep, onAll(func(s *survey) { s.Project.Endpoints[0].Status = cmk.EndpointFailed }), []cmk.FindingCode{cmk.FindingClusterUncovered}, nil},
+		"no path, page":                 {page, onAll(func(s *survey) { s.Project.Endpoints = s.Project.Endpoints[1:] }), nil, window},
+		"no path to keep, not needed":   {keep, onAll(func(s *survey) { s.Project.Endpoints, s.Project.Encryption.RequirePrivateNetworking = nil, false }), nil, []cmk.FindingCode{cmk.FindingPublicExposure}},
 		"snapshots": {keep, onAll(func(s *survey) {
 			s.Dependents.Snapshots = []activities.Snapshots{{Cluster: "one", Count: 2, Until: time.Now()}}
 		}), nil, []cmk.FindingCode{cmk.FindingSnapshotsNeedRole}},

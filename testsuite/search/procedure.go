@@ -135,6 +135,7 @@ func (p *play) rightly(o outcome) bool {
 		switch {
 		case f.Severity != cmk.SeverityError:
 		case f.Code == cmk.FindingNoRegions && len(project.Clusters) == 0:
+		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project):
 		case f.Code == cmk.FindingEndpointInUse && p.Type == cmk.RemovePrivateEndpoints && project.Encryption != nil && project.Encryption.Private &&
 			slices.ContainsFunc(project.Clusters, onKey):
 		default:
