@@ -47,9 +47,11 @@ type DependentsInput struct {
 	ProjectID string `json:"projectId"`
 	// OnKey are clusters that were on the key when the change began: their snapshots need it.
 	OnKey []string `json:"onKey,omitempty"`
+	// SnapshotsOnly leaves out all else, for who has just left the key.
+	SnapshotsOnly bool `json:"snapshotsOnly,omitempty"`
 }
 
-// ReadDependents reads them all.
+// ReadDependents reads them all, or the snapshots alone.
 func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Dependents, error) {
 	clusters, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
@@ -61,20 +63,24 @@ func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Depend
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, c := range clusters {
-		group.Go(func() (err error) { search[i], err = a.searchOf(ctx, in.ProjectID, c.Name); return })
+		if !in.SnapshotsOnly {
+			group.Go(func() (err error) { search[i], err = a.searchOf(ctx, in.ProjectID, c.Name); return })
+		}
 		group.Go(func() (err error) {
 			needKey := c.Provider != cmk.ProviderNone || slices.Contains(in.OnKey, c.Name)
 			snapshots[i], err = a.snapshotsOf(ctx, in.ProjectID, c, needKey)
 			return err
 		})
 	}
-	group.Go(func() error {
-		got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, in.ProjectID).Execute()
-		out.SearchNodes = got.GetEnabledForSearchNodes()
-		return atlasError(err, response, "read the encryption at rest of project %s", in.ProjectID)
-	})
-	group.Go(func() (err error) { out.ComplianceRequires, err = a.complianceRequires(ctx, in.ProjectID); return })
-	group.Go(func() (err error) { out.Addresses, err = a.addresses(ctx, in.ProjectID); return })
+	if !in.SnapshotsOnly {
+		group.Go(func() error {
+			got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, in.ProjectID).Execute()
+			out.SearchNodes = got.GetEnabledForSearchNodes()
+			return atlasError(err, response, "read the encryption at rest of project %s", in.ProjectID)
+		})
+		group.Go(func() (err error) { out.ComplianceRequires, err = a.complianceRequires(ctx, in.ProjectID); return })
+		group.Go(func() (err error) { out.Addresses, err = a.addresses(ctx, in.ProjectID); return })
+	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}

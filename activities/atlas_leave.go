@@ -224,8 +224,10 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 		}
 		return nil, notReady(a.pace.Shortest, "%d private endpoints have come back", len(here))
 	}
-	if err := a.dispensable(ctx, in.ProjectID, here, listed); err != nil {
-		return nil, err
+	if slices.ContainsFunc(here, func(e Endpoint) bool { return e.Status != cmk.EndpointDeleting }) {
+		if err := a.dispensable(ctx, in.ProjectID, here, listed); err != nil {
+			return nil, err
+		}
 	}
 	if untouched(here, in.Endpoints) {
 		if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {

@@ -30,7 +30,8 @@ func (a *Atlas) ReleaseClusters(ctx context.Context, in ReleaseInput) ([]Cluster
 		return nil, err
 	}
 	states := make([]ClusterState, len(in.Clusters))
-	looked := false
+	var waiting []int
+	var leaving []Cluster
 	for i, name := range in.Clusters {
 		at := slices.IndexFunc(all, func(c Cluster) bool { return c.Name == name })
 		if at < 0 {
@@ -43,34 +44,37 @@ func (a *Atlas) ReleaseClusters(ctx context.Context, in ReleaseInput) ([]Cluster
 		if err := a.switchable(ctx, c); err != nil {
 			return nil, err
 		}
-		if err := a.reachable(ctx, in.ProjectID, c); err != nil {
-			return nil, err
-		}
-		if !looked {
-			if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
-				return nil, err
-			}
-			looked = true
-		}
-		provider := cmk.ProviderNone
-		got, response, err := a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, name,
+		waiting, leaving = append(waiting, i), append(leaving, c)
+	}
+	if len(waiting) == 0 {
+		return states, nil
+	}
+	if err := a.reachable(ctx, in.ProjectID, leaving...); err != nil {
+		return nil, err
+	}
+	if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
+		return nil, err
+	}
+	provider := cmk.ProviderNone
+	for _, i := range waiting {
+		got, response, err := a.api.ClustersApi.UpdateCluster(ctx, in.ProjectID, in.Clusters[i],
 			&admin.ClusterDescription20240805{EncryptionAtRestProvider: &provider}).Execute()
 		if err != nil {
-			return nil, atlasError(err, response, "take cluster %s off the customer-managed key", name)
+			return nil, atlasError(err, response, "take cluster %s off the customer-managed key", in.Clusters[i])
 		}
 		states[i] = stateOf(clusterOf(got))
 	}
 	return states, nil
 }
 
-// reachable refuses while a cluster on the key could not reach it.
-func (a *Atlas) reachable(ctx context.Context, projectID string, c Cluster) error {
+// reachable refuses while one of some clusters on the key could not reach it.
+func (a *Atlas) reachable(ctx context.Context, projectID string, clusters ...Cluster) error {
 	now, err := a.encryption(ctx, projectID)
 	if err != nil {
 		return err
 	}
 	if !now.Enabled || !now.Valid {
-		return final(cmk.ErrForeign, "cluster %s stays as it is: the project's encryption at rest is enabled %t, valid %t", c.Name, now.Enabled, now.Valid)
+		return final(cmk.ErrForeign, "cluster %s stays as it is: the project's encryption at rest is enabled %t, valid %t", clusters[0].Name, now.Enabled, now.Valid)
 	}
 	if !now.RequirePrivateNetworking {
 		return nil
@@ -79,9 +83,11 @@ func (a *Atlas) reachable(ctx context.Context, projectID string, c Cluster) erro
 	if err != nil {
 		return err
 	}
-	for _, region := range c.Regions {
-		if !slices.ContainsFunc(endpoints, func(e Endpoint) bool { return e.Region == region && e.Status == cmk.EndpointActive }) {
-			return final(cmk.ErrForeign, "cluster %s stays as it is: it has nodes in %s, where no private endpoint is ACTIVE", c.Name, region)
+	for _, c := range clusters {
+		for _, region := range c.Regions {
+			if !slices.ContainsFunc(endpoints, func(e Endpoint) bool { return e.Region == region && e.Status == cmk.EndpointActive }) {
+				return final(cmk.ErrForeign, "cluster %s stays as it is: it has nodes in %s, where no private endpoint is ACTIVE", c.Name, region)
+			}
 		}
 	}
 	return nil
@@ -184,16 +190,21 @@ type ObserveQuietInput struct {
 	Until  time.Time `json:"until,omitzero"`
 }
 
-// ObserveQuiet returns the project once every cluster is IDLE or paused, and the search nodes are IDLE; until then it
-// fails with NotReady.
+// ObserveQuiet returns the project's clusters and endpoints once every cluster is IDLE or paused, and the search nodes are
+// IDLE; until then it fails with NotReady.
 func (a *Atlas) ObserveQuiet(ctx context.Context, in ObserveQuietInput) (*Project, error) {
-	p, err := a.project(ctx, ProjectInput{ProjectID: in.ProjectID})
+	clusters, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.atRest(ctx, p.Clusters, in.Until); err != nil {
+	if err := a.atRest(ctx, clusters, in.Until); err != nil {
 		return nil, err
 	}
+	endpoints, err := a.endpoints(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	p := &Project{ID: in.ProjectID, At: a.pace.clock().Now().UTC(), Clusters: clusters, Endpoints: endpoints}
 	return p, a.ObserveSearch(ctx, ObserveSearchInput{ProjectID: in.ProjectID, Clusters: in.Search, Until: in.Until})
 }
 

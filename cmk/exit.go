@@ -86,6 +86,9 @@ type DisableRequest struct {
 	ExitOptions
 	// Order is "page" (default) or "keepPrivatePath".
 	Order DisableOrder `json:"order,omitempty"`
+	// Parallel is how many clusters may be leaving the key at once, 1 by default. With more, the cluster that covers the most
+	// regions still goes first, alone.
+	Parallel int `json:"parallel,omitempty"`
 	// ResumePaused resumes paused clusters that are on the key, since a paused cluster cannot be changed. They stay
 	// running. Without it, such a cluster is a finding that ends the change before it begins.
 	ResumePaused bool `json:"resumePaused,omitempty"`
@@ -166,7 +169,11 @@ func DecodeDisable(data []byte) (DisableRequest, error) {
 	if r.Order == "" {
 		r.Order = OrderPage
 	}
+	if r.Parallel == 0 {
+		r.Parallel = 1
+	}
 	p := r.problems()
+	validateParallel(&p, r.Parallel)
 	r.Retire.complete()
 	r.Retire.validate(&p, "retire.")
 	if r.Order != OrderPage && r.Order != OrderKeepPrivatePath {

@@ -15,6 +15,7 @@ func TestDecodeDisable(t *testing.T) {
 	r, err := DecodeDisable([]byte(`{` + exitProject + `}`))
 	require.NoError(t, err)
 	require.Equal(t, OrderPage, r.Order)
+	require.Equal(t, 1, r.Parallel)
 	require.Equal(t, Stop, r.OnFailure)
 	require.Equal(t, 1, r.Approval.Approvers)
 	require.Equal(t, Duration(time.Hour), r.Deadlines.Window)
@@ -30,6 +31,7 @@ func TestDecodeDisable(t *testing.T) {
 		``:                                     "request",
 		`{"projectId":"aa"}`:                   "projectId",
 		`{` + exitProject + `,"order":"fast"}`: "order",
+		`{` + exitProject + `,"parallel":51}`:  "parallel",
 		`{` + exitProject + `,"onFailure":"compensate"}`:     "onFailure",
 		`{` + exitProject + `,"approval":{"approvers":9}}`:   "approval.approvers",
 		`{` + exitProject + `,"deadlines":{"window":"1ms"}}`: "deadlines.window",

@@ -73,6 +73,7 @@ func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 func disableFields() []field {
 	return slices.Concat(exitFields(restores), []field{
 		{"order", "order", text, "page (default): networking first; or keepPrivatePath: clusters first, over the endpoints"},
+		{"parallel", "parallel", number, "how many clusters may leave the key at once (default 1)"},
 		{"resume-paused", "resumePaused", truth, "resume paused clusters, to take them off the key; they stay running"},
 		{"retire-start", "retire.start", truth, "then have the role, or the access key, retired once no snapshot needs it: see retire"},
 	}, retireOptionFields("retire-", "retire."))

@@ -14,7 +14,7 @@ import (
 )
 
 // SafeDisableCMK takes a project off its customer-managed key: the private endpoints, private networking, the search
-// nodes, the clusters one by one, and then the project; or the clusters first, over the private path. Its point of no
+// nodes, the clusters one by one unless more are asked for, and then the project; or the clusters first, over the private path. Its point of no
 // return is the first cluster that leaves the key. The key itself, the IAM role, its policies and Atlas's authorization
 // are never touched: snapshots need them.
 func SafeDisableCMK(ctx workflow.Context, input json.RawMessage) (*cmk.Report, error) {
@@ -55,7 +55,7 @@ func (d *disable) preflight(ctx workflow.Context) error {
 	d.status.Findings = assessDisable(d.request, d.seen)
 	p := planDisable(d.request, d.seen)
 	d.status.Plan = &p
-	d.clusters = newClusterSet(d.change, cmk.ProviderNone, 1, time.Duration(d.options.Deadlines.Cluster), onKeyFirst(d.seen.Project.Clusters))
+	d.clusters = newClusterSet(d.change, cmk.ProviderNone, d.request.Parallel, time.Duration(d.options.Deadlines.Cluster), onKeyFirst(d.seen.Project.Clusters))
 	d.clusters.begin, d.clusters.refuses = d.release, d.refusesPrivatePath
 	d.show(ctx)
 	return d.refuseErrors()
@@ -142,8 +142,8 @@ func (d *disable) resumeClusters(ctx workflow.Context) error {
 	return nil
 }
 
-// releaseClusters takes the clusters off the key, one by one. From the first one on there is no way back. If Atlas does
-// not allow that over live endpoints, the page's order is proposed in its place.
+// releaseClusters takes the clusters off the key, one by one unless more are asked for. From the first one on there is no
+// way back. If Atlas does not allow that over live endpoints, the page's order is proposed in its place.
 func (d *disable) releaseClusters(ctx workflow.Context) error {
 	if d.clusters.finished() {
 		return nil
@@ -165,7 +165,7 @@ func (d *disable) release(ctx workflow.Context, names []string) ([]activities.Cl
 	in := activities.ReleaseInput{Lease: d.under(), ProjectID: d.projectID(), Clusters: names}
 	var states []activities.ClusterState
 	err := workflow.ExecuteActivity(writing(ctx, "off the key: "+strings.Join(names, ", ")), atlas.ReleaseClusters, in).Get(ctx, &states)
-	if err == nil {
+	if err == nil || len(names) > 1 { // of several, some may have left before one was refused
 		d.saga.pass()
 		d.pivoted = true
 	}
@@ -226,7 +226,7 @@ func retirementAfter(r cmk.DisableRequest, s survey) (cmk.RetireRequest, bool) {
 // seeWhatToKeep lists what snapshots need, and until when.
 func (d *disable) seeWhatToKeep(ctx workflow.Context) error {
 	var now activities.Dependents
-	in := activities.DependentsInput{ProjectID: d.projectID(), OnKey: encrypted(d.seen.Project.Clusters)}
+	in := activities.DependentsInput{ProjectID: d.projectID(), OnKey: encrypted(d.seen.Project.Clusters), SnapshotsOnly: true}
 	patiently := within(looking(ctx, "read the snapshots"), time.Duration(d.options.Deadlines.Verification)) // all is done by now
 	if err := workflow.ExecuteActivity(patiently, atlas.ReadDependents, in).Get(ctx, &now); err != nil {
 		return err

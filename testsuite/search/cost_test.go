@@ -127,12 +127,12 @@ func (all costs) String() string {
 }
 
 // costWorld is a project of three regions and five clusters.
-func costWorld(seed uint64) *sim.Config {
+func costWorld(seed uint64, start string) *sim.Config {
 	r := rand.New(rand.NewPCG(seed, 1))
 	vary := func(d time.Duration) world.Distribution {
 		return world.Always(time.Duration(float64(d) * (0.75 + 0.5*r.Float64())))
 	}
-	config := worldOf(startNothing)
+	config := worldOf(start)
 	config.Atlas.Durations.EndpointCreate = vary(180 * time.Second)
 	config.Atlas.Durations.EndpointStatusLag = world.Always(0)
 	config.Atlas.Durations.ResyncGB = world.Always(0)
@@ -145,12 +145,14 @@ func costWorld(seed uint64) *sim.Config {
 	resync := vary(120 * time.Second)
 	resync.Median /= 3 // node by node
 	config.Atlas.Durations.ResyncNode = resync
+	config.Atlas.Durations.DisableGrace = world.Always(0)
+	config.Atlas.Durations.EndpointDelete = vary(85 * time.Second)
 	return config
 }
 
 func enableCost(t testing.TB, seed uint64, pace activities.Pace) cost {
 	t.Helper()
-	s, err := newStage(costWorld(seed), seed, pace)
+	s, err := newStage(costWorld(seed, startNothing), seed, pace)
 	require.NoError(t, err)
 	return s.cost(t, func(r *run) (outcome, error) {
 		r.in(time.Millisecond, func() {
