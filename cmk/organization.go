@@ -32,7 +32,7 @@ type OrganizationProgress struct {
 // OrganizationWatchID is the workflow id of the watch of an organization.
 func OrganizationWatchID(organizationID string) string { return WatchID("org-" + organizationID) }
 
-// FindingOrganizationUnreadable: the projects of an organization cannot be listed, or there are none.
+// FindingOrganizationUnreadable says that the projects of an organization cannot be listed, or there are none.
 const FindingOrganizationUnreadable FindingCode = "ORGANIZATION_UNREADABLE"
 
 // DecodeOrganization reads, completes and validates a request, as DecodeEnable does.

@@ -55,7 +55,7 @@ type organization struct {
 func newOrganization(ctx workflow.Context, request cmk.OrganizationRequest) *organization {
 	o := &organization{change: newChange(ctx, cmk.WatchOrganization, "", request.Requester, cmk.ApprovalPolicy{}, cmk.Stop), request: request}
 	o.status.OrganizationID = request.OrganizationID
-	o.change.describe = func(s *cmk.Status) { s.Watched = slices.Clone(o.kept) }
+	o.describe = func(s *cmk.Status) { s.Watched = slices.Clone(o.kept) }
 	if p := request.Progress; p != nil {
 		o.request.Progress = nil
 		o.status.Started, o.status.Findings, o.kept = p.Started, p.Findings, p.Kept
