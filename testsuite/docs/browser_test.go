@@ -24,7 +24,7 @@ import (
 // person is somebody at a browser.
 type person struct {
 	t      *testing.T
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the browser itself: chromedp keeps it there
 	ui     string
 	shots  string
 	number int
