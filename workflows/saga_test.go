@@ -1,0 +1,37 @@
+package workflows
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Past the pivot nothing is taken back, and what is armed afterwards is.
+func TestSaga(t *testing.T) {
+	nothing := func(workflow.Context) error { return nil }
+	var s saga
+	s.arm("first", nothing)
+	s.arm("second", nothing)
+	s.disarm()
+	require.Len(t, s.undos, 1)
+	require.Equal(t, "first", s.undos[0].name)
+	s.pass()
+	require.Empty(t, s.undos)
+	s.arm("third", nothing)
+	require.Len(t, s.undos, 1)
+}
+
+// A change that is cancelled still needs its lease, to take back what it did: only a release ends it.
+func TestLeaseOutlastsCancellation(t *testing.T) {
+	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+	env.RegisterWorkflow(Lease)
+	began := env.Now()
+	env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(signalRelease, nil) }, time.Hour)
+	env.ExecuteWorkflow(Lease)
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, time.Hour, env.Now().Sub(began))
+}
