@@ -107,16 +107,20 @@ func (w *pastWorld) switched(t *testing.T) time.Time {
 // restores says whether the cluster can be restored to a moment.
 func (w *pastWorld) restores(t *testing.T, at time.Time) bool {
 	t.Helper()
-	job, _, err := w.api.CloudBackupsApi.CreateBackupRestoreJob(t.Context(), sim.ProjectB, sim.ClusterLegacy, &admin.DiskBackupSnapshotRestoreJob{
-		DeliveryType: "pointInTime", PointInTimeUTCSeconds: admin.PtrInt(int(at.Unix())),
-		TargetClusterName: admin.PtrString(sim.ClusterLegacy), TargetGroupId: admin.PtrString(sim.ProjectB),
-	}).Execute()
+	return !w.restored(t, &admin.DiskBackupSnapshotRestoreJob{DeliveryType: "pointInTime", PointInTimeUTCSeconds: admin.PtrInt(int(at.Unix()))}).GetFailed()
+}
+
+// restored restores the cluster into itself, which takes three hours.
+func (w *pastWorld) restored(t *testing.T, job *admin.DiskBackupSnapshotRestoreJob) *admin.DiskBackupSnapshotRestoreJob {
+	t.Helper()
+	job.TargetClusterName, job.TargetGroupId = admin.PtrString(sim.ClusterLegacy), admin.PtrString(sim.ProjectB)
+	job, _, err := w.api.CloudBackupsApi.CreateBackupRestoreJob(t.Context(), sim.ProjectB, sim.ClusterLegacy, job).Execute()
 	require.NoError(t, err)
 	w.clock.wind(3 * time.Hour)
 	job, _, err = w.api.CloudBackupsApi.GetBackupRestoreJob(t.Context(), sim.ProjectB, sim.ClusterLegacy, job.GetId()).Execute()
 	require.NoError(t, err)
 	require.NotZero(t, job.GetFinishedAt())
-	return !job.GetFailed()
+	return job
 }
 
 // To every moment before the switch the cluster can be restored for as long as the window reaches back, whatever Atlas
@@ -148,6 +152,41 @@ func TestPointInTimeWindowKeepsTheAccessKey(t *testing.T) {
 			require.False(t, w.clock.Now().Before(end))
 			require.NoError(t, w.access.DeactivateAccessKey(t.Context(), in))
 			require.True(t, w.restores(t, w.clock.Now().Add(-time.Minute)), "what the role has written")
+			require.Empty(t, w.Violations())
+		})
+	}
+}
+
+// A snapshot from before the switch can be restored at every moment until it expires, and the access key is not touched
+// before.
+func TestSnapshotKeepsTheAccessKey(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		t.Run(fmt.Sprintf("keeps-credentials-%t", keep), func(t *testing.T) {
+			w := newPastWorld(t, keep)
+			taken, _, err := w.api.CloudBackupsApi.TakeSnapshots(t.Context(), sim.ProjectB, sim.ClusterLegacy,
+				&admin.DiskBackupOnDemandSnapshotRequest{RetentionInDays: admin.PtrInt(2 * windowDays)}).Execute()
+			require.NoError(t, err)
+			at := w.switched(t)
+			in := activities.WithdrawAccessKeyInput{
+				Justification: activities.Justification{Leases: []activities.Lease{{}}, ProjectIDs: []string{sim.ProjectB}, Before: at},
+				AccessKeyID:   awssim.AtlasUserAccessKeyID, UnusedSince: at.AddDate(1, 0, 0),
+			}
+			restores := 0
+			for ; ; w.clock.wind(3 * time.Hour) {
+				b, err := w.atlas.ReadBackups(t.Context(), activities.BackupsInput{ProjectID: sim.ProjectB, Before: at})
+				require.NoError(t, err)
+				if b.Count == 0 {
+					break
+				}
+				require.Equal(t, cmk.ErrForeign, typeOf(w.access.DeactivateAccessKey(t.Context(), in)))
+				if b.Until.Sub(w.clock.Now()) < 4*time.Hour {
+					continue // a restore takes three
+				}
+				restores++
+				require.False(t, w.restored(t, &admin.DiskBackupSnapshotRestoreJob{DeliveryType: "automated", SnapshotId: taken.Id}).GetFailed(), "%s", w.clock.Now())
+			}
+			require.Greater(t, restores, 2*windowDays)
+			require.NoError(t, w.access.DeactivateAccessKey(t.Context(), in))
 			require.Empty(t, w.Violations())
 		})
 	}

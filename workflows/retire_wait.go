@@ -160,9 +160,9 @@ func (r *retirement) awaitDisuse(ctx workflow.Context) error {
 			return nil
 		}
 		r.status.Findings = nil
-		detail := fmt.Sprintf("access key %s was used at %s, after the switch: %s in %s; something else than these projects uses it, or one of them has restored a snapshot",
-			r.key.ID, r.key.UsedAt.Format(time.RFC3339), r.key.Service, r.key.Region)
-		(*findings)(&r.status.Findings).err(cmk.FindingAccessKeyInUse, r.key.ID, "find out who uses it and give them another; then retry, which counts its disuse anew", "%s", detail)
+		detail := fmt.Sprintf("access key %s was used at %s, after the switch at %s: %s in %s; something else than these projects uses it, or one of them has restored a snapshot, or has switched later",
+			r.key.ID, r.key.UsedAt.Format(time.RFC3339), r.request.SwitchedAt.Format(time.RFC3339), r.key.Service, r.key.Region)
+		(*findings)(&r.status.Findings).err(cmk.FindingAccessKeyInUse, r.key.ID, "find out who uses it and give them another; then retry, which counts its disuse anew. If switchedAt is wrong, abort and give the true one: snapshots from in between need the access key", "%s", detail)
 		used := failure(cmk.ErrForeign, "%s", detail)
 		if r.askPerson(ctx, stepDisuse, used, false) == cmk.SignalAbort {
 			return aborted(ctx, stepDisuse, used)

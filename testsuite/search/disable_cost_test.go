@@ -14,11 +14,11 @@ import (
 // TestDisableCost bounds what it costs to take a project off its key, in either order.
 func TestDisableCost(t *testing.T) {
 	t.Parallel()
-	const few, more = 5, 8
+	const few, more = 3, 8
 	for order, most := range map[cmk.DisableOrder]struct{ fresh, experienced float64 }{
 		// In the window of the page's order there is a look every other second, so that it is hardly longer than Atlas makes it.
 		cmk.OrderPage:            {102, 96},
-		cmk.OrderKeepPrivatePath: {90, 82},
+		cmk.OrderKeepPrivatePath: {90, 83},
 	} {
 		t.Run(string(order), func(t *testing.T) {
 			t.Parallel()
