@@ -89,6 +89,10 @@ crash: temporal ## Kill the worker at every write of every procedure, where `mak
 search: ## Search for a schedule of faults, foreign acts and decisions that breaks a rule [SCHEDULES=10000]
 	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run TestSchedules ./testsuite/search
 
+.PHONY: mutants
+mutants: temporal ## Apply small deliberate bugs one by one, and see that a test catches each
+	go run ./testsuite/mutants
+
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder and validator that faces the outside, each for a while [FUZZTIME=30s]
 	@grep -ro --include=*_test.go 'func Fuzz[A-Za-z]*' ./cmk ./workflows ./activities | sed 's|/[^/]*_test.go:func | |' | \

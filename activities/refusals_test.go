@@ -87,6 +87,7 @@ func (g *guarded) applied() (n int) {
 
 // A step that depends on how the project is looks at it just before it writes, and writes nothing when that does not hold.
 func TestWritesAreRefused(t *testing.T) {
+	t.Parallel()
 	usable := oneReplica{Region: "US_EAST_1", State: "Enabled", Policy: activities.KeyPolicy{Unread: "of no matter here"}}
 	held := func(status string) atlassim.Act {
 		return atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_EAST_1", Status: status}
@@ -218,6 +219,7 @@ func TestAccessRolesAreOwned(t *testing.T) {
 
 // What others have done meanwhile stops the writes that take a path or the key away, and the switch of clusters.
 func TestOthersAreHeeded(t *testing.T) {
+	t.Parallel()
 	usable := oneReplica{Region: "US_EAST_1", State: "Enabled", Policy: activities.KeyPolicy{Unread: "of no matter here"}}
 	for name, do := range map[string]func(*testing.T, *guarded, activities.Lease) error{
 		"DisableEncryption": func(t *testing.T, g *guarded, l activities.Lease) error {
