@@ -34,9 +34,18 @@ const (
 )
 
 // held is a lease that is always held; once lost is set, never again.
-type held struct{ lost error }
+type held struct {
+	lost error
+	// only, if set, is the id of the only lease that is lost.
+	only string
+}
 
-func (h *held) Check(context.Context, activities.Lease) error { return h.lost }
+func (h *held) Check(_ context.Context, l activities.Lease) error {
+	if h.only != "" && h.only != l.WorkflowID {
+		return nil
+	}
+	return h.lost
+}
 
 // amazon is a simulated AWS and our activities on it.
 type amazon struct {
@@ -256,6 +265,25 @@ func TestNothingIsWrittenWithoutTheLease(t *testing.T) {
 	require.ErrorIs(t, err, a.leases.lost)
 	require.ErrorIs(t, a.iam.RemoveIAMRole(t.Context(), removeRole(project, true)), a.leases.lost)
 	require.Zero(t, a.journal.Len())
+}
+
+// The documents of a role that others share are not edited without the lease on the role, whatever else is held.
+func TestSharedRoleNeedsItsOwnLease(t *testing.T) {
+	a := newAmazon(t, nil)
+	_, err := a.iam.EnsureIAMRole(t.Context(), ensureRole(project))
+	require.NoError(t, err)
+	before := a.writes()
+	a.leases.lost, a.leases.only = temporal.NewNonRetryableApplicationError("lost", cmk.ErrLeaseLost, nil), "role"
+	role := activities.Lease{WorkflowID: "role"}
+	_, err = a.iam.EnsureIAMRole(t.Context(), ensureRole("another"))
+	require.ErrorIs(t, err, a.leases.lost)
+	remove := removeRole(project, true)
+	remove.RoleLease = role
+	require.ErrorIs(t, a.iam.RemoveIAMRole(t.Context(), remove), a.leases.lost)
+	grants := activities.GrantsInput{RoleLease: role, ProjectID: project, Name: roleName, KeyARNs: []string{awssim.SingleRegionKeyARN}}
+	require.ErrorIs(t, a.iam.GrantKeys(t.Context(), grants), a.leases.lost)
+	require.ErrorIs(t, a.iam.WithdrawKeys(t.Context(), grants), a.leases.lost)
+	require.Equal(t, before, a.writes())
 }
 
 func TestKeyIsReadWithItsReplicas(t *testing.T) {

@@ -2,7 +2,10 @@ package activities_test
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,4 +268,33 @@ func TestOthersAreHeeded(t *testing.T) {
 			require.Equal(t, cmk.ErrDisturbed, typeOf(err), "%v", err)
 		})
 	}
+}
+
+// emptyOnce has the first list of private endpoints come empty.
+type emptyOnce struct{ lists int }
+
+func (e *emptyOnce) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/privateEndpoints") {
+		return response, err
+	}
+	if e.lists++; e.lists == 1 {
+		_ = response.Body.Close()
+		response.Body = io.NopCloser(strings.NewReader(`{"results":[],"totalCount":0}`))
+		response.ContentLength = -1
+	}
+	return response, err
+}
+
+// Private networking is not left on the word of one list: an empty one is looked at again.
+func TestEmptyListIsNotTrusted(t *testing.T) {
+	g := newGuarded(t, oneReplica{})
+	in := g.leave()
+	lists := &emptyOnce{}
+	api, err := activities.AtlasAccess{BaseURL: g.AtlasURL, ClientID: sim.ClientID, ClientSecret: sim.ClientSecret, Transport: lists}.Client("test")
+	require.NoError(t, err)
+	atlas := activities.NewAtlas(api, nil, &held{}, activities.Pace{Shortest: time.Millisecond, Longest: time.Millisecond}, sim.ClientID)
+	require.Equal(t, cmk.ErrNotReady, typeOf(step(atlas.LeavePrivateNetworking, in)))
+	require.Equal(t, 2, lists.lists)
+	require.Zero(t, g.applied())
 }

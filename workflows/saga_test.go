@@ -1,12 +1,15 @@
 package workflows
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
 // Past the pivot nothing is taken back, and what is armed afterwards is.
@@ -34,4 +37,31 @@ func TestLeaseOutlastsCancellation(t *testing.T) {
 	env.ExecuteWorkflow(Lease)
 	require.NoError(t, env.GetWorkflowError())
 	require.Equal(t, time.Hour, env.Now().Sub(began))
+}
+
+// What was done last is taken back first, under a cancelled context too.
+func TestCompensationGoesBackwards(t *testing.T) {
+	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+	var order []string
+	compensating := func(ctx workflow.Context) (cmk.Phase, error) {
+		c := newChange(ctx, cmk.EnableWithPrivateEndpoints, aProject, "", one(), cmk.Compensate)
+		c.describe = func(*cmk.Status) {}
+		for _, name := range []string{"first", "second", "third"} {
+			c.saga.arm(name, func(ctx workflow.Context) error {
+				order = append(order, name)
+				return ctx.Err()
+			})
+		}
+		cancelled, cancel := workflow.WithCancel(ctx)
+		cancel()
+		return c.compensate(cancelled, errors.New("because")), nil
+	}
+	env.SetTestTimeout(10 * time.Second)
+	env.RegisterWorkflow(compensating)
+	env.ExecuteWorkflow(compensating)
+	require.NoError(t, env.GetWorkflowError())
+	var phase cmk.Phase
+	require.NoError(t, env.GetWorkflowResult(&phase))
+	require.Equal(t, cmk.PhaseCompensated, phase)
+	require.Equal(t, []string{"third", "second", "first"}, order)
 }

@@ -1,7 +1,5 @@
 package main
 
-import "github.com/atlas-cmk/atlas-cmk/cmk"
-
 // atlasMutants drop the guards of what is written to Atlas.
 func atlasMutants() []mutant {
 	const (
@@ -36,11 +34,11 @@ func atlasMutants() []mutant {
 		{"switch a paused cluster", clusters, "if c.Paused {", "if false {", refused},
 		{"delete an endpoint in use", endpoints, "if !in.Window {\n", "if false {\n", refused},
 		{"delete endpoints that stood before", endpoints, "|| slices.Contains(in.Except, e.ID) ||", "||", owned},
-		{"fail when the endpoint is gone already", endpoints, "if err != nil && (response == nil || response.StatusCode != http.StatusNotFound) {", "if err != nil {", owned},
+		{"fail when the endpoint is gone already", endpoints, "if err != nil && (response == nil || response.StatusCode != http.StatusNotFound) {", "if err != nil && (response == nil || response.StatusCode != http.StatusGone) {", owned},
 		{"create an endpoint beside one that is not ACTIVE", endpoints, "return e.Status == cmk.EndpointDeleting })\n\t\tswitch", "return e.Status != cmk.EndpointActive })\n\t\tswitch", owned},
 		{"delete one endpoint before all are deletable", leaving, "if untouched(all, in.Endpoints) {\n", "if false {\n", refused},
 		{"delete an endpoint that is being recreated", leaving, "e.Status == cmk.EndpointInitiating || e.Status == cmk.EndpointPendingRecreation", "e.Status == cmk.EndpointInitiating", refused},
-		{"believe an empty list at once", leaving, "if len(all) == 0 { // and", "if false { // and", searching(cmk.DisablePrivateNetworking)},
+		{"believe an empty list at once", leaving, "if len(all) == 0 { // and", "if false { // and", inActivities("TestEmptyListIsNotTrusted")},
 		{"remove the path of a cluster on the key", leaving, "if err := a.dispensable(ctx, in.ProjectID, here, listed); err != nil {", "if err := a.dispensable(ctx, in.ProjectID, nil, listed); err != nil {", refused},
 		{"release a cluster that cannot reach its key", releasing, "if err := a.reachable(ctx, in.ProjectID, leaving...); err != nil {", "if err := ctx.Err(); len(leaving) > 0 && err != nil {", refused},
 		{"overlook what others have done", "activities/atlas_feed.go", "if len(others) == 0 {", "if len(others) >= 0 {", inActivities("TestWriteHeedsWhatOthersDo")},
