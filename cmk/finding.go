@@ -86,6 +86,7 @@ const (
 	FindingClusterScales      FindingCode = "CLUSTER_AUTOSCALES"
 	FindingResyncPastOplog    FindingCode = "RESYNC_PAST_OPLOG"
 	FindingSnapshotsBeforeKey FindingCode = "SNAPSHOTS_BEFORE_KEY"
+	FindingTooMuchAtOnce      FindingCode = "TOO_MUCH_AT_ONCE"
 
 	FindingNotEnabled           FindingCode = "NOT_ENABLED"
 	FindingNetworkingOff        FindingCode = "PRIVATE_NETWORKING_OFF"

@@ -39,8 +39,8 @@ type clusterSwitch struct {
 	state   activities.ClusterState
 	// since is when the state was first seen, began when Atlas was asked, until the deadline.
 	since, began, until time.Time
-	// started, done and skipped are its stages.
-	started, done, skipped bool
+	// started, done and skipped are its stages. It is confirmed once a later look has found it as it was when it was done.
+	started, done, skipped, confirmed bool
 }
 
 func newClusterSet(c *change, provider string, parallel int, deadline time.Duration, clusters []activities.Cluster) *clusterSet {
@@ -238,6 +238,18 @@ func (s *clusterSet) switchedBack(ctx workflow.Context, c *clusterSwitch) error 
 // settled are the names of the clusters that are done.
 func (s *clusterSet) settled() []string {
 	return clusterNames(slices.DeleteFunc(slices.Clone(s.clusters), func(c *clusterSwitch) bool { return !c.done }))
+}
+
+// unconfirmed are those of them that have not been looked at once more. Each is so once, however many clusters there are.
+func (s *clusterSet) unconfirmed() []string {
+	return clusterNames(slices.DeleteFunc(slices.Clone(s.clusters), func(c *clusterSwitch) bool { return !c.done || c.confirmed }))
+}
+
+// confirm takes in that clusters were found as they were.
+func (s *clusterSet) confirm(names []string) {
+	for _, c := range s.clusters {
+		c.confirmed = c.confirmed || slices.Contains(names, c.cluster.Name)
+	}
 }
 
 // report lists the clusters.

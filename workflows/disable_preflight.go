@@ -30,6 +30,7 @@ func assessDisable(r cmk.DisableRequest, s survey) []cmk.Finding {
 	if s.Dependents.SearchNodes {
 		f.info(cmk.FindingSearchNodes, strings.Join(s.searching(), ", "), "search nodes use the key: Atlas replaces them, and they rebuild their indexes")
 	}
+	assessReleaseSize(&f, s)
 	assessSnapshots(&f, s)
 	assessLeaving(&f, s, r.Order == cmk.OrderKeepPrivatePath)
 	if s.onKey() && (r.Order == cmk.OrderPage || !s.needsWindow()) {

@@ -162,3 +162,16 @@ func TestWayBack(t *testing.T) {
 	require.Equal(t, cmk.RoleRequest{Mode: cmk.RoleAdopt, Name: "atlas"}, way.Request.Role)
 	require.Nil(t, onAll(func(s *survey) { s.Project.Encryption.RoleID = "" }).wayBack())
 }
+
+// A project with more clusters on the key than fit into one history is refused.
+func TestTooMuchToDisableAtOnce(t *testing.T) {
+	var f findings
+	s := survey{Project: &activities.Project{ID: aProject, Clusters: slices.Repeat([]activities.Cluster{{Provider: cmk.ProviderAWS}}, 600)}}
+	assessReleaseSize(&f, s)
+	require.Empty(t, f)
+	s.Project.Clusters = append(s.Project.Clusters, slices.Repeat(s.Project.Clusters, 1)...)
+	assessReleaseSize(&f, s)
+	require.Len(t, f, 1)
+	require.Equal(t, cmk.FindingTooMuchAtOnce, f[0].Code)
+	require.Equal(t, cmk.SeverityError, f[0].Severity)
+}

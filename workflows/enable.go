@@ -370,13 +370,14 @@ func (e *enable) roleOnKey() activities.AccessRole {
 func (e *enable) encrypt(ctx workflow.Context, names []string) ([]activities.ClusterState, error) {
 	role := e.roleOnKey()
 	in := activities.EncryptClustersInput{
-		Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes), After: e.clusters.settled(),
+		Lease: e.under(), ProjectID: e.request.ProjectID, Clusters: names, Approved: e.endpoints.ids(e.approvals.passes), After: e.clusters.unconfirmed(),
 		RoleID: role.ID, RoleARN: role.ARN,
 	}
 	var states []activities.ClusterState
 	// A cluster that is not IDLE is waited for, but not for ever: one that has lost its path may never be.
 	err := workflow.ExecuteActivity(within(writing(ctx, "switch to the key: "+strings.Join(names, ", ")), time.Duration(e.request.Deadlines.Cluster)), atlas.EncryptClusters, in).Get(ctx, &states)
 	if err == nil {
+		e.clusters.confirm(in.After)
 		for _, c := range e.clusters.clusters {
 			if slices.Contains(names, c.cluster.Name) {
 				e.approvals.nowInUse(c.cluster.Regions)

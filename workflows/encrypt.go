@@ -75,6 +75,7 @@ func (x *encryption) assess(r cmk.EnableRequest, s seen) (target, findings) {
 	assessPlanned(&f, x.planned, s)
 	t.admit(s)
 	assessCircumstances(&f, r, s, t)
+	assessSize(&f, r, t)
 	return t, f
 }
 

@@ -44,6 +44,7 @@ func assess(r cmk.EnableRequest, s seen) (target, []cmk.Finding) {
 	assessRole(&f, r, s)
 	assessEndpoints(&f, s, t)
 	assessCircumstances(&f, r, s, t)
+	assessSize(&f, r, t)
 	t.admit(s)
 	return t, f
 }

@@ -138,6 +138,9 @@ func findingCases() map[string]findingCase {
 			w.s.Project.Clusters[0].DiskGB = 4000
 			w.s.Project.Circumstances = &activities.Circumstances{OplogHours: map[string]float64{"a": 24}}
 		}},
+		string(cmk.FindingTooMuchAtOnce): {cmk.SeverityError, aProject, func(w world) {
+			w.s.Project.Clusters = slices.Repeat(w.s.Project.Clusters, 320)
+		}},
 		string(cmk.FindingSnapshotsBeforeKey): {cmk.SeverityWarning, "a", func(w world) { w.s.Project.Clusters[0].Backup = true }},
 	}
 }
