@@ -110,39 +110,76 @@ func (s *clusterSet) canaryInFlight() bool {
 
 // start begins with some clusters, unless the change is cancelled while it waits for that or for a person.
 func (s *clusterSet) start(ctx, apart workflow.Context, next []*clusterSwitch) error {
-	names := clusterNames(next)
 	for {
-		states, err := s.tryToStart(ctx, apart, names)
+		states, err := s.tryToStart(ctx, apart, clusterNames(next))
 		if err == nil {
-			for i, c := range next {
-				s.wrote(ctx, cmk.SystemAtlas, "switch cluster to "+s.provider, c.cluster.Name)
-				c.started, c.state = true, states[i]
-				c.since, c.began, c.until = workflow.Now(ctx).UTC(), workflow.Now(ctx), workflow.Now(ctx).Add(s.deadline)
-			}
-			s.looked = workflow.Now(ctx)
-			s.show(ctx)
+			s.begun(ctx, next, states)
 			return nil
 		}
-		if code := errorType(err); code == cmk.ErrLeaseLost || code == cmk.ErrAborted || s.refuses != nil && s.refuses(err) {
+		if again, err := s.refused(ctx, apart, next, err); !again {
 			return err
 		}
-		if s.again != nil && s.again(apart, err) {
+	}
+}
+
+// refused deals with clusters that could not begin, and says whether to try again.
+func (s *clusterSet) refused(ctx, apart workflow.Context, next []*clusterSwitch, err error) (again bool, _ error) {
+	if code := errorType(err); code == cmk.ErrLeaseLost || code == cmk.ErrAborted || s.refuses != nil && s.refuses(err) {
+		return false, err
+	}
+	if s.again != nil && s.again(apart, err) {
+		return true, nil
+	}
+	if len(next) > 1 && workflow.GetVersion(ctx, "each-by-itself", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		return false, s.startEach(ctx, apart, next)
+	}
+	names := strings.Join(clusterNames(next), ", ")
+	choice := s.askPerson(ctx, "cluster "+names, err, true)
+	if ctx.Err() != nil { // the caller sees to a cancellation
+		return false, nil //nolint:nilerr // what was refused is acknowledged
+	}
+	switch choice {
+	case cmk.SignalSkip:
+		for _, c := range next {
+			c.skipped = true
+		}
+		return false, nil
+	case cmk.SignalAbort:
+		return false, failure(cmk.ErrAborted, "cluster %s: %s", names, reason(err))
+	}
+	return true, nil
+}
+
+// begun takes in that clusters have begun.
+func (s *clusterSet) begun(ctx workflow.Context, clusters []*clusterSwitch, states []activities.ClusterState) {
+	for i, c := range clusters {
+		s.wrote(ctx, cmk.SystemAtlas, "switch cluster to "+s.provider, c.cluster.Name)
+		c.started, c.state = true, states[i]
+		c.since, c.began, c.until = workflow.Now(ctx).UTC(), workflow.Now(ctx), workflow.Now(ctx).Add(s.deadline)
+	}
+	s.looked = workflow.Now(ctx)
+	s.show(ctx)
+}
+
+// startEach begins with clusters one by one, after some of them were refused together: those that had begun by then are
+// followed to their end, and people are asked about the others alone.
+func (s *clusterSet) startEach(ctx, apart workflow.Context, clusters []*clusterSwitch) error {
+	for _, c := range clusters {
+		alone := []*clusterSwitch{c}
+		states, err := s.begin(apart, clusterNames(alone))
+		if err == nil {
+			s.begun(ctx, alone, states)
 			continue
 		}
-		choice := s.askPerson(ctx, "cluster "+strings.Join(names, ", "), err, true)
-		if ctx.Err() != nil { // the caller sees to a cancellation
-			return nil //nolint:nilerr // what was refused is acknowledged
+		again, err := s.refused(ctx, apart, alone, err)
+		if again {
+			err = s.start(ctx, apart, alone)
 		}
-		switch choice {
-		case cmk.SignalSkip:
-			for _, c := range next {
-				c.skipped = true
-			}
-			return nil
-		case cmk.SignalAbort:
-			return failure(cmk.ErrAborted, "cluster %s: %s", strings.Join(names, ", "), reason(err))
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func (s *clusterSet) tryToStart(ctx, apart workflow.Context, names []string) ([]activities.ClusterState, error) {

@@ -134,3 +134,42 @@ func TestWindowHoldsDeletionsAlone(t *testing.T) {
 	require.Equal(t, []string{"requestGroupEncryptionAtRestPrivateEndpointDeletion", "updateGroupEncryptionAtRest"}, slices.Compact(operations))
 	require.Positive(t, s.longestWithoutPath(), "the window is there, and the oracle has timed it")
 }
+
+// Atlas takes one cluster of several and refuses the next: the first is followed to its end, the others go on, and a person
+// is asked about the refused one alone.
+func TestDisableHalfOfABatchIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, choice := range []string{cmk.SignalRetry, cmk.SignalSkip} {
+		t.Run(choice, func(t *testing.T) {
+			t.Parallel()
+			config := grown(nil)
+			// The first cluster goes alone, then three at once: the second of those is refused, and once more by itself.
+			config.Faults = []fault.Rule{{System: "atlas", Operation: "updateGroupCluster", Kind: fault.Status, Status: 400, After: 2, Times: 2}}
+			s := newStage(t, shared, sim.Options{World: config})
+			s.start()
+			run := s.disable(func(r *cmk.DisableRequest) { r.Order, r.Parallel = cmk.OrderKeepPrivatePath, 3 })
+			s.approvePlan(run)
+			st := s.until(run, "asking about a cluster", askingPerson)
+			refused := slices.DeleteFunc(slices.Clone(st.Clusters), func(c cmk.ClusterReport) bool {
+				return st.Awaiting[0].Step != "cluster "+c.Name
+			})
+			require.Len(t, refused, 1, "%s", st.Awaiting[0].Step)
+			require.Equal(t, cmk.ProviderAWS, refused[0].Provider)
+			require.NoError(t, s.temporal.SignalWorkflow(t.Context(), run.GetID(), "", choice, cmk.Resolution{By: "ann", Step: st.Awaiting[0].Step}))
+			report, failed := s.result(run)
+			s.record(run, "disable-batch-refused-"+choice)
+			if choice == cmk.SignalRetry {
+				require.Empty(t, failed, report.Problem)
+				s.off()
+				onceOff(t, s.writes())
+				return
+			}
+			require.NotEmpty(t, failed)
+			require.Equal(t, cmk.StateSomeOff, report.State)
+			for _, c := range report.Clusters {
+				require.Equal(t, c.Name == refused[0].Name, c.Skipped, "%+v", c)
+				require.Equal(t, c.Name != refused[0].Name, c.Done, "%+v", c)
+			}
+		})
+	}
+}
