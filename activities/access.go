@@ -41,7 +41,7 @@ func (a *Access) holds(ctx context.Context, j Justification) error {
 		if j.LossAccepted {
 			break
 		}
-		b, err := a.atlas.ReadBackups(ctx, BackupsInput{ProjectID: id, Before: j.Before})
+		b, err := a.atlas.backups(ctx, BackupsInput{ProjectID: id, Before: j.Before})
 		if err != nil {
 			return err
 		}

@@ -127,15 +127,15 @@ type ProjectInput struct {
 }
 
 // ReadProject reads all that preflight needs of a project, and first of all how far its activity feed has come: what others
-// do while the rest is being read counts as done after it.
+// do while the rest is being read counts as done after it. An Atlas that does not answer is given up.
 func (a *Atlas) ReadProject(ctx context.Context, in ProjectInput) (*Project, error) {
 	feed, err := a.feed(ctx, in.ProjectID)
 	if err != nil {
-		return nil, err
+		return nil, unlessSilentFor(ctx, a.pace.clock(), silence, err)
 	}
 	p, err := a.project(ctx, in)
 	if err != nil {
-		return nil, err
+		return nil, unlessSilentFor(ctx, a.pace.clock(), silence, err)
 	}
 	p.Feed = feed
 	if in.Switching != nil {
@@ -163,6 +163,15 @@ func (a *Atlas) project(ctx context.Context, in ProjectInput) (*Project, error) 
 		return nil, err
 	}
 	return p, nil
+}
+
+// clusterNames are the names of clusters.
+func clusterNames(clusters []Cluster) []string {
+	var names []string
+	for _, c := range clusters {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 const pageSize = 500

@@ -52,77 +52,105 @@ const (
 // circumstances reads all of them, of several clusters at once. What the worker may not read is listed, and no error.
 func (a *Atlas) circumstances(ctx context.Context, p *Project, switching cmk.ClusterSelection) (*Circumstances, error) {
 	out := &Circumstances{OplogHours: map[string]float64{}}
+	if err := a.projectCircumstances(ctx, p.ID, out); err != nil {
+		return nil, unlessSilentFor(ctx, a.pace.clock(), silence, err)
+	}
+	joining := slices.DeleteFunc(slices.Clone(p.Clusters), func(c Cluster) bool {
+		return c.Provider != cmk.ProviderNone || !switching.Selects(c.Name)
+	})
+	found, err := ofEach(ctx, a.pace.clock(), silence, clusterNames(joining), func(ctx context.Context, name string) (clusterCircumstances, error) {
+		return a.clusterCircumstances(ctx, p.ID, joining[slices.IndexFunc(joining, func(c Cluster) bool { return c.Name == name })])
+	})
+	if err != nil {
+		return nil, err
+	}
+	for name, of := range found {
+		out.Restored, out.Unread = append(out.Restored, of.Restored...), append(out.Unread, of.Unread...)
+		if of.Outage {
+			out.Outages = append(out.Outages, name)
+		}
+		if of.OplogHours > 0 {
+			out.OplogHours[name] = of.OplogHours
+		}
+	}
+	out.Restored, out.Outages, out.Unread = set(out.Restored), set(out.Outages), set(out.Unread)
+	return out, nil
+}
+
+// unread notes what may not be read. Any other error stays one.
+func unread(list *[]string, what string, err error) error {
+	var refused *temporal.ApplicationError
+	if errors.As(err, &refused) && refused.NonRetryable() {
+		*list = append(*list, fmt.Sprintf("%s (%s)", what, refused.Type()))
+		return nil
+	}
+	return err
+}
+
+// projectCircumstances reads those that are not a cluster's.
+func (a *Atlas) projectCircumstances(ctx context.Context, projectID string, out *Circumstances) error {
 	var mu sync.Mutex
-	const atOnce = 8
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
 	read := func(what string, look func(context.Context) (func(), error)) {
 		group.Go(func() error {
 			take, err := look(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			var refused *temporal.ApplicationError
-			switch {
-			case err == nil:
+			if err == nil {
 				take()
-			case errors.As(err, &refused) && refused.NonRetryable():
-				out.Unread = append(out.Unread, fmt.Sprintf("%s (%s)", what, refused.Type()))
-			default:
-				return err
 			}
-			return nil
+			return unread(&out.Unread, what, err)
 		})
 	}
 	read("the backup compliance policy", func(ctx context.Context) (func(), error) {
-		demanded, err := a.encryptedBackups(ctx, p.ID)
+		demanded, err := a.encryptedBackups(ctx, projectID)
 		return func() { out.EncryptedBackups = demanded }, err
 	})
 	read("the alerts", func(ctx context.Context) (func(), error) {
-		missing, err := a.alertMissing(ctx, p.ID)
+		missing, err := a.alertMissing(ctx, projectID)
 		return func() { out.NoAlert = missing }, err
 	})
 	read("the maintenance window", func(ctx context.Context) (func(), error) {
-		running, at, err := a.maintenance(ctx, p.ID)
+		running, at, err := a.maintenance(ctx, projectID)
 		return func() { out.Maintenance, out.MaintenanceAt = running, at }, err
 	})
 	if a.apiKey() {
 		read("the worker's own rights", func(ctx context.Context) (func(), error) {
-			rights, err := a.rights(ctx, p.ID)
+			rights, err := a.rights(ctx, projectID)
 			return func() { out.Rights, out.RightsRead = rights, true }, err
 		})
 	}
-	for _, c := range p.Clusters {
-		if c.Provider != cmk.ProviderNone || !switching.Selects(c.Name) {
-			continue
-		}
-		if c.Backup {
-			read("the restores of cluster "+c.Name, func(ctx context.Context) (func(), error) {
-				targets, err := a.restoring(ctx, p.ID, c.Name)
-				return func() { out.Restored = append(out.Restored, targets...) }, err
-			})
-		}
-		if len(c.Regions) > 1 { // Atlas simulates the outage of a region only where there are others
-			read("whether an outage of cluster "+c.Name+" is simulated", func(ctx context.Context) (func(), error) {
-				simulated, err := a.outage(ctx, p.ID, c.Name)
-				return func() {
-					if simulated {
-						out.Outages = append(out.Outages, c.Name)
-					}
-				}, err
-			})
-		}
-		if c.DiskGB >= LargeDisk {
-			read("the oplog of cluster "+c.Name, func(ctx context.Context) (func(), error) {
-				hours, err := a.oplogHours(ctx, p.ID, c.Name)
-				return func() { out.OplogHours[c.Name] = hours }, err
-			})
+	return group.Wait()
+}
+
+// clusterCircumstances are those of one cluster.
+type clusterCircumstances struct {
+	Restored   []string `json:"restored,omitempty"`
+	Outage     bool     `json:"outage,omitempty"`
+	OplogHours float64  `json:"oplogHours,omitempty"`
+	Unread     []string `json:"unread,omitempty"`
+}
+
+func (a *Atlas) clusterCircumstances(ctx context.Context, projectID string, c Cluster) (of clusterCircumstances, err error) {
+	if c.Backup {
+		of.Restored, err = a.restoring(ctx, projectID, c.Name)
+		if err := unread(&of.Unread, "the restores of cluster "+c.Name, err); err != nil {
+			return of, err
 		}
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	if len(c.Regions) > 1 { // Atlas simulates the outage of a region only where there are others
+		of.Outage, err = a.outage(ctx, projectID, c.Name)
+		if err := unread(&of.Unread, "whether an outage of cluster "+c.Name+" is simulated", err); err != nil {
+			return of, err
+		}
 	}
-	out.Restored, out.Outages, out.Unread = set(out.Restored), set(out.Outages), set(out.Unread)
-	return out, nil
+	if c.DiskGB >= LargeDisk {
+		of.OplogHours, err = a.oplogHours(ctx, projectID, c.Name)
+		if err := unread(&of.Unread, "the oplog of cluster "+c.Name, err); err != nil {
+			return of, err
+		}
+	}
+	return of, nil
 }
 
 func (a *Atlas) encryptedBackups(ctx context.Context, projectID string) (bool, error) {

@@ -29,9 +29,10 @@ func TestCircumstances(t *testing.T) {
 		api, err := access.Client("test")
 		require.NoError(t, err)
 		before := len(s.Journal.Entries())
-		project, err := activities.NewAtlas(api, nil, &held{}, activities.DefaultPace(), access.Names()...).ReadProject(t.Context(), activities.ProjectInput{ProjectID: sim.ProjectA, Switching: switching})
-		require.NoError(t, err)
-		return project, len(s.Journal.Entries()) - before
+		var project activities.Project
+		atlas := activities.NewAtlas(api, nil, &held{}, activities.DefaultPace(), access.Names()...)
+		require.NoError(t, steps(atlas.ReadProject, activities.ProjectInput{ProjectID: sim.ProjectA, Switching: switching}, &project))
+		return &project, len(s.Journal.Entries()) - before
 	}
 	account := activities.AtlasAccess{ClientID: sim.ClientID, ClientSecret: sim.ClientSecret}
 	key := activities.AtlasAccess{PublicKey: sim.APIPublicKey, PrivateKey: sim.APIPrivateKey}

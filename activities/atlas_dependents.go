@@ -39,9 +39,6 @@ type Snapshots struct {
 	Forever bool      `json:"forever,omitempty"`
 }
 
-// atOnce is how many calls a step makes at the same time.
-const atOnce = 8
-
 // DependentsInput names a project.
 type DependentsInput struct {
 	ProjectID string `json:"projectId"`
@@ -51,48 +48,69 @@ type DependentsInput struct {
 	SnapshotsOnly bool `json:"snapshotsOnly,omitempty"`
 }
 
-// ReadDependents reads them all, or the snapshots alone.
+// dependentsOf is what depends on the key of a cluster.
+type dependentsOf struct {
+	Search    *SearchDeployment `json:"search,omitempty"`
+	Snapshots *Snapshots        `json:"snapshots,omitempty"`
+}
+
+// ReadDependents reads them all, or the snapshots alone. That takes two calls for each cluster, or one. An Atlas that does not
+// answer is given up, unless it is only about the snapshots: by then all else is done.
 func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Dependents, error) {
+	patience := silence
+	if in.SnapshotsOnly {
+		patience = bear
+	}
 	clusters, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
+		return nil, unlessSilentFor(ctx, a.pace.clock(), patience, err)
+	}
+	out := &Dependents{}
+	if !in.SnapshotsOnly {
+		if err := a.readOther(ctx, in.ProjectID, out); err != nil {
+			return nil, unlessSilentFor(ctx, a.pace.clock(), patience, err)
+		}
+	}
+	found, err := ofEach(ctx, a.pace.clock(), patience, clusterNames(clusters), func(ctx context.Context, name string) (of dependentsOf, err error) {
+		c := clusters[slices.IndexFunc(clusters, func(c Cluster) bool { return c.Name == name })]
+		if !in.SnapshotsOnly {
+			if of.Search, err = a.searchOf(ctx, in.ProjectID, name); err != nil {
+				return of, err
+			}
+		}
+		needKey := c.Provider != cmk.ProviderNone || slices.Contains(in.OnKey, name)
+		snapshots, err := a.snapshotsOf(ctx, in.ProjectID, c, needKey)
+		if snapshots.Count > 0 {
+			of.Snapshots = &snapshots
+		}
+		return of, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	out := &Dependents{}
-	search := make([]*SearchDeployment, len(clusters))
-	snapshots := make([]Snapshots, len(clusters))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i, c := range clusters {
-		if !in.SnapshotsOnly {
-			group.Go(func() (err error) { search[i], err = a.searchOf(ctx, in.ProjectID, c.Name); return })
+	for _, c := range clusters {
+		of := found[c.Name]
+		if of.Search != nil {
+			out.Search = append(out.Search, *of.Search)
 		}
-		group.Go(func() (err error) {
-			needKey := c.Provider != cmk.ProviderNone || slices.Contains(in.OnKey, c.Name)
-			snapshots[i], err = a.snapshotsOf(ctx, in.ProjectID, c, needKey)
-			return err
-		})
-	}
-	if !in.SnapshotsOnly {
-		group.Go(func() error {
-			got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, in.ProjectID).Execute()
-			out.SearchNodes = got.GetEnabledForSearchNodes()
-			return atlasError(err, response, "read the encryption at rest of project %s", in.ProjectID)
-		})
-		group.Go(func() (err error) { out.ComplianceRequires, err = a.complianceRequires(ctx, in.ProjectID); return })
-		group.Go(func() (err error) { out.Addresses, err = a.addresses(ctx, in.ProjectID); return })
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	for i := range clusters {
-		if search[i] != nil {
-			out.Search = append(out.Search, *search[i])
-		}
-		if snapshots[i].Count > 0 {
-			out.Snapshots = append(out.Snapshots, snapshots[i])
+		if of.Snapshots != nil {
+			out.Snapshots = append(out.Snapshots, *of.Snapshots)
 		}
 	}
 	return out, nil
+}
+
+// readOther reads what depends on the key of the project as such, and where it is called from.
+func (a *Atlas) readOther(ctx context.Context, projectID string, out *Dependents) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, projectID).Execute()
+		out.SearchNodes = got.GetEnabledForSearchNodes()
+		return atlasError(err, response, "read the encryption at rest of project %s", projectID)
+	})
+	group.Go(func() (err error) { out.ComplianceRequires, err = a.complianceRequires(ctx, projectID); return })
+	group.Go(func() (err error) { out.Addresses, err = a.addresses(ctx, projectID); return })
+	return group.Wait()
 }
 
 // searchOf are a cluster's search nodes; nil when it has none.

@@ -2,12 +2,12 @@ package activities
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
-	"golang.org/x/sync/errgroup"
 )
 
 // Snapshot is a backup that needs what its cluster used at the time.
@@ -34,6 +34,8 @@ type Backups struct {
 type BackupsInput struct {
 	ProjectID string    `json:"projectId"`
 	Before    time.Time `json:"before"`
+	// Patient bears an Atlas that does not answer for as long as the step has; otherwise it is given up soon.
+	Patient bool `json:"patient,omitempty"`
 }
 
 // most is how many backups are listed by name.
@@ -42,45 +44,67 @@ const most = 50
 // ReadBackups lists the snapshots and the point-in-time windows of a project's clusters that reach back before a time and
 // may need a customer-managed key to be restored.
 func (a *Atlas) ReadBackups(ctx context.Context, in BackupsInput) (*Backups, error) {
-	var clusters []admin.ClusterDescription20240805
-	for page := 1; ; page++ {
-		got, response, err := a.api.ClustersApi.ListClusters(ctx, in.ProjectID).ItemsPerPage(pageSize).PageNum(page).Execute()
-		if err != nil {
-			return nil, atlasError(err, response, "list the clusters of project %s", in.ProjectID)
-		}
-		clusters = append(clusters, got.GetResults()...)
-		if len(got.GetResults()) < pageSize {
-			break
-		}
+	patience := silence
+	if in.Patient {
+		patience = bear
 	}
-	all, err := a.backupsOfAll(ctx, in, clusters)
+	clusters, err := a.described(ctx, in.ProjectID)
+	if err != nil {
+		return nil, unlessSilentFor(ctx, a.pace.clock(), patience, err)
+	}
+	found, err := ofEach(ctx, a.pace.clock(), patience, slices.Collect(maps.Keys(clusters)), func(ctx context.Context, name string) ([]Snapshot, error) {
+		return a.backupsOf(ctx, in, clusters[name])
+	})
 	if err != nil {
 		return nil, err
+	}
+	return summed(found), nil
+}
+
+// backups does so within a step that has more to do.
+func (a *Atlas) backups(ctx context.Context, in BackupsInput) (*Backups, error) {
+	clusters, err := a.described(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := each(ctx, slices.Collect(maps.Keys(clusters)), func(ctx context.Context, name string) ([]Snapshot, error) {
+		return a.backupsOf(ctx, in, clusters[name])
+	})
+	if err != nil {
+		return nil, err
+	}
+	return summed(found), nil
+}
+
+// summed are the backups of all clusters, those that stay longest first.
+func summed(found map[string][]Snapshot) *Backups {
+	var all []Snapshot
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, found[name]...)
 	}
 	slices.SortStableFunc(all, func(x, y Snapshot) int { return y.ExpiresAt.Compare(x.ExpiresAt) })
 	out := &Backups{Count: len(all), Some: all[:min(len(all), most)]}
 	if len(all) > 0 {
 		out.Until = all[0].ExpiresAt
 	}
-	return out, nil
+	return out
 }
 
-// backupsOfAll lists those of all clusters, of several at once: a project may have hundreds, and each takes a request.
-func (a *Atlas) backupsOfAll(ctx context.Context, in BackupsInput, clusters []admin.ClusterDescription20240805) ([]Snapshot, error) {
-	const atOnce = 8
-	found := make([][]Snapshot, len(clusters))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i := range clusters {
-		group.Go(func() (err error) {
-			found[i], err = a.backupsOf(ctx, in, &clusters[i])
-			return err
-		})
+// described are a project's clusters as Atlas describes them, by name.
+func (a *Atlas) described(ctx context.Context, projectID string) (map[string]*admin.ClusterDescription20240805, error) {
+	all := map[string]*admin.ClusterDescription20240805{}
+	for page := 1; ; page++ {
+		got, response, err := a.api.ClustersApi.ListClusters(ctx, projectID).ItemsPerPage(pageSize).PageNum(page).Execute()
+		if err != nil {
+			return nil, atlasError(err, response, "list the clusters of project %s", projectID)
+		}
+		for _, c := range got.GetResults() {
+			all[c.GetName()] = &c
+		}
+		if len(got.GetResults()) < pageSize {
+			return all, nil
+		}
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return slices.Concat(found...), nil
 }
 
 // backupsOf lists those of one cluster. Once they have expired Atlas lists them no more, or with a time that has passed.

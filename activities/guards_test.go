@@ -17,12 +17,18 @@ import (
 )
 
 // step has a step carried out as a worker does.
-func step(method, in any) error {
+func step(method, in any) error { return steps(method, in, nil) }
+
+// steps does so too, and takes what it returns.
+func steps(method, in, out any) error {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	env.RegisterActivity(method)
-	_, err := env.ExecuteActivity(method, in)
-	return err
+	got, err := env.ExecuteActivity(method, in)
+	if err != nil || out == nil {
+		return err
+	}
+	return got.Get(out)
 }
 
 // No step that writes to Atlas does so once its lease has ended: it does not even look.

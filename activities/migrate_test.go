@@ -170,9 +170,9 @@ func TestWatchKey(t *testing.T) {
 func TestBackups(t *testing.T) {
 	_, atlas := legacyWorld(t, nil)
 	read := func(before time.Time) *activities.Backups {
-		b, err := atlas.ReadBackups(t.Context(), activities.BackupsInput{ProjectID: sim.ProjectB, Before: before})
-		require.NoError(t, err)
-		return b
+		var b activities.Backups
+		require.NoError(t, steps(atlas.ReadBackups, activities.BackupsInput{ProjectID: sim.ProjectB, Before: before}, &b))
+		return &b
 	}
 	all := read(time.Now())
 	require.Equal(t, 1, all.Count)

@@ -136,8 +136,8 @@ func TestPointInTimeWindowKeepsTheAccessKey(t *testing.T) {
 			}
 			end := at.AddDate(0, 0, windowDays)
 			for looks := 0; ; looks++ {
-				b, err := w.atlas.ReadBackups(t.Context(), activities.BackupsInput{ProjectID: sim.ProjectB, Before: at})
-				require.NoError(t, err)
+				var b activities.Backups
+				require.NoError(t, steps(w.atlas.ReadBackups, activities.BackupsInput{ProjectID: sim.ProjectB, Before: at}, &b))
 				if b.Count == 0 {
 					require.Greater(t, looks, 6)
 					break
@@ -173,8 +173,8 @@ func TestSnapshotKeepsTheAccessKey(t *testing.T) {
 			}
 			restores := 0
 			for ; ; w.clock.wind(3 * time.Hour) {
-				b, err := w.atlas.ReadBackups(t.Context(), activities.BackupsInput{ProjectID: sim.ProjectB, Before: at})
-				require.NoError(t, err)
+				var b activities.Backups
+				require.NoError(t, steps(w.atlas.ReadBackups, activities.BackupsInput{ProjectID: sim.ProjectB, Before: at}, &b))
 				if b.Count == 0 {
 					break
 				}

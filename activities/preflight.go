@@ -32,13 +32,16 @@ type Survey struct {
 	Role    *IAMRole `json:"role"`
 }
 
-// ReadSurvey reads all three at once. The first that cannot be read is the error.
+// ReadSurvey reads all three at once. The first that cannot be read is the error. A service that does not answer is given up.
 func (p *Preflight) ReadSurvey(ctx context.Context, in SurveyInput) (*Survey, error) {
 	var s Survey
+	given := func(ctx context.Context, err error) error {
+		return unlessSilentFor(ctx, p.atlas.pace.clock(), silence, err)
+	}
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() (err error) { s.Project, err = p.atlas.ReadProject(ctx, in.Project); return err })
-	all.Go(func() (err error) { s.Key, err = p.kms.ReadKey(ctx, in.Key); return err })
-	all.Go(func() (err error) { s.Role, err = p.iam.ReadIAMRole(ctx, in.Role); return err })
+	all.Go(func() (err error) { s.Key, err = p.kms.ReadKey(ctx, in.Key); return given(ctx, err) })
+	all.Go(func() (err error) { s.Role, err = p.iam.ReadIAMRole(ctx, in.Role); return given(ctx, err) })
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}

@@ -227,7 +227,7 @@ func retirementAfter(r cmk.DisableRequest, s survey) (cmk.RetireRequest, bool) {
 func (d *disable) seeWhatToKeep(ctx workflow.Context) error {
 	var now activities.Dependents
 	in := activities.DependentsInput{ProjectID: d.projectID(), OnKey: encrypted(d.seen.Project.Clusters), SnapshotsOnly: true}
-	patiently := within(looking(ctx, "read the snapshots"), time.Duration(d.options.Deadlines.Verification)) // all is done by now
+	patiently := within(surveying(ctx, "read the snapshots"), time.Duration(d.options.Deadlines.Verification)) // all is done by now
 	if err := workflow.ExecuteActivity(patiently, atlas.ReadDependents, in).Get(ctx, &now); err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (e *enable) preflight(ctx workflow.Context) error {
 		Key:     activities.KeyInput{Key: r.Key, Region: r.KeyRegion, RoleName: r.Role.Name},
 		Role:    activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name},
 	}
-	if err := workflow.ExecuteActivity(looking(ctx, "read the project, the key and the IAM role"), surveys.ReadSurvey, in).Get(ctx, &e.seen); err != nil {
+	if err := workflow.ExecuteActivity(surveying(ctx, "read the project, the key and the IAM role"), surveys.ReadSurvey, in).Get(ctx, &e.seen); err != nil {
 		return err
 	}
 	t, found := assess(r, e.seen)

@@ -16,7 +16,7 @@ func (e *enable) lookAtEnabled(
 ) error {
 	e.request = ask("", "", "")
 	id := e.projectID()
-	if err := workflow.ExecuteActivity(looking(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id, Switching: &e.request.Clusters}).Get(ctx, &e.seen.Project); err != nil {
+	if err := workflow.ExecuteActivity(surveying(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id, Switching: &e.request.Clusters}).Get(ctx, &e.seen.Project); err != nil {
 		return err
 	}
 	found := assessEnabled(e.seen)

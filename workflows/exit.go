@@ -78,7 +78,7 @@ func (x *exit) look(ctx workflow.Context) error {
 	x.looked = workflow.Now(ctx)
 	id := x.projectID()
 	project := workflow.ExecuteActivity(looking(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id})
-	dependents := workflow.ExecuteActivity(looking(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
+	dependents := workflow.ExecuteActivity(surveying(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
 	if err := project.Get(ctx, &seen.Project); err != nil {
 		return err
 	}

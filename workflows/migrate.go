@@ -75,7 +75,7 @@ func (m *migrate) preflight(ctx workflow.Context) error {
 	now, accessKeyID := s.Project.Encryption, accessKeyOf(r, s.Project.Encryption)
 	reads := []read{
 		{workflow.ExecuteActivity(looking(ctx, "read IAM role "+r.Role.Name), iam.ReadIAMRole, activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name}), &s.Role},
-		{workflow.ExecuteActivity(looking(ctx, "read the backups"), atlas.ReadBackups, activities.BackupsInput{ProjectID: r.ProjectID, Before: workflow.Now(ctx)}), &s.Backups},
+		{workflow.ExecuteActivity(surveying(ctx, "read the backups"), atlas.ReadBackups, activities.BackupsInput{ProjectID: r.ProjectID, Before: workflow.Now(ctx)}), &s.Backups},
 	}
 	if now.Enabled {
 		in := activities.KeyInput{Key: now.KeyID, Region: now.Region, RoleName: r.Role.Name}

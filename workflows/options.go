@@ -22,6 +22,16 @@ func looking(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// surveying is for what preflight reads of each cluster: up to three requests, of which Atlas allows so many a minute. What
+// was read outlasts an attempt, and the step itself gives up a service that stays silent.
+func surveying(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: many, HeartbeatTimeout: silent, ScheduleToCloseTimeout: 4 * many,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 15 * time.Second},
+		Summary:     summary,
+	})
+}
+
 // writing is for what changes something. It is tried until it succeeds or is refused: by then nobody gains from giving
 // up half-way. A heartbeat lets the loss of a worker cost seconds instead of a whole attempt, and a cancelled workflow
 // waits for the attempt in flight, since a write that is broken off may or may not have been applied.
@@ -78,9 +88,11 @@ func delivering(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// many is how long a step may take that goes through an organization's projects; a heartbeat tells of a lost worker sooner.
+// many is how long a step may take that goes through an organization's projects or a project's clusters; a heartbeat tells of
+// a lost worker sooner: that of a step that may make three requests before it has something to tell, after a minute.
 const (
 	many      = 15 * time.Minute
+	silent    = time.Minute
 	manyAlive = 20 * time.Second
 )
 

@@ -20,6 +20,12 @@ func patient(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// patientSurvey is for such looks at each cluster of a project.
+func patientSurvey(ctx workflow.Context, summary string) workflow.Context {
+	ctx = workflow.WithStartToCloseTimeout(patient(ctx, summary), many)
+	return workflow.WithHeartbeatTimeout(ctx, silent)
+}
+
 // lookAgain is how long the list of snapshots is relied on: somebody may change how long they are kept.
 const lookAgain = 7 * 24 * time.Hour
 
@@ -61,8 +67,8 @@ func (r *retirement) needed(ctx workflow.Context) (activities.Backups, error) {
 	for _, id := range r.request.ProjectIDs {
 		err := r.persist(ctx, "list the snapshots of project "+id, func(ctx workflow.Context) error {
 			var b activities.Backups
-			in := activities.BackupsInput{ProjectID: id, Before: r.request.SwitchedAt}
-			if err := workflow.ExecuteActivity(patient(ctx, "list the snapshots of project "+id), atlas.ReadBackups, in).Get(ctx, &b); err != nil {
+			in := activities.BackupsInput{ProjectID: id, Before: r.request.SwitchedAt, Patient: true}
+			if err := workflow.ExecuteActivity(patientSurvey(ctx, "list the snapshots of project "+id), atlas.ReadBackups, in).Get(ctx, &b); err != nil {
 				return err
 			}
 			all.Count += b.Count

@@ -59,7 +59,7 @@ func (r *rotate) preflight(ctx workflow.Context) error {
 	r.seen = rotateSeen{}
 	s := &r.seen
 	project := workflow.ExecuteActivity(looking(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id})
-	dependents := workflow.ExecuteActivity(looking(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
+	dependents := workflow.ExecuteActivity(surveying(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
 	if err := project.Get(ctx, &s.Project); err != nil {
 		return err
 	}

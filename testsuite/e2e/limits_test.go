@@ -80,7 +80,7 @@ func large(clusters int) *sim.Config {
 	p.Clusters = nil
 	for i := range clusters {
 		region := everywhere()[i%len(everywhere())]
-		p.Clusters = append(p.Clusters, atlassim.Cluster{Name: fmt.Sprintf("cluster-with-a-long-name-%03d", i), Regions: []atlassim.Region{{Name: region, Electable: 3}}})
+		p.Clusters = append(p.Clusters, atlassim.Cluster{Name: fmt.Sprintf("cluster-with-a-long-name-%03d", i), Backup: true, Regions: []atlassim.Region{{Name: region, Electable: 3}}})
 	}
 	return &config
 }
