@@ -42,6 +42,30 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// Every test that a page names is there.
+func TestTestsThatAreNamed(t *testing.T) {
+	t.Parallel()
+	named, declared := regexp.MustCompile("`(Test[A-Z]\\w+)`"), regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	there := map[string]bool{}
+	require.NoError(t, filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, name := range declared.FindAllStringSubmatch(string(text), -1) {
+			there[name[1]] = true
+		}
+		return err
+	}))
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, name := range named.FindAllStringSubmatch(string(text), -1) {
+			assert.True(t, there[name[1]], "%s names %s, which is not there", page, name[1])
+		}
+	}
+}
+
 // Every page is found from the index.
 func TestIndex(t *testing.T) {
 	t.Parallel()
