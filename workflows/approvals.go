@@ -29,7 +29,7 @@ type gate struct {
 	hash     string
 	votes    []cmk.Vote
 	rejected bool
-	// given is true of what needs no vote: an endpoint that stood before anybody watched.
+	// given is true of what needs no vote: an endpoint that stood before anybody watched, or that clusters rely on already.
 	given bool
 }
 
@@ -42,8 +42,6 @@ type endpointGate struct {
 	endpoint string
 	// inUse is true when a cluster reaches its key through the endpoint: then it cannot be rejected.
 	inUse bool
-	// waived is true where nobody is asked.
-	waived bool
 }
 
 type earlyDecision struct {
@@ -237,7 +235,7 @@ func (e *endpointGate) bind(id string, remade bool) {
 // endpointState is where a region's approval stands under the policy.
 func (a *approvals) endpointState(region string) cmk.ApprovalState {
 	g := a.region(region)
-	if (a.waived || g.waived || a.policy.Mode == cmk.ApproveProvider) && !g.rejected {
+	if (a.waived || a.policy.Mode == cmk.ApproveProvider) && !g.rejected {
 		return cmk.ApprovalNotNeeded
 	}
 	return g.state(a.policy.Approvers)

@@ -149,6 +149,9 @@ func (c *change) summary(err error) string {
 		cmk.PhaseCompensated: "everything that was written has been taken back",
 		cmk.PhaseStopped:     "the change stopped part-way, its report says where",
 	}
+	if c.status.Phase == cmk.PhaseCompensated && len(c.keep) > 0 {
+		return reason(err) + "; what was written has been taken back, but for what its report lists as kept"
+	}
 	return reason(err) + "; " + outcomes[c.status.Phase]
 }
 

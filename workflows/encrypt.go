@@ -38,7 +38,7 @@ func (x *encryption) steps(ctx workflow.Context) error {
 }
 
 // approveEndpoints waits for people to approve the endpoints that the clusters are to rely on. Those through which other
-// clusters reach their key already are relied on, and not asked for again.
+// clusters reach their key already are relied on, and not asked for again; what Atlas puts in their place is.
 func (x *encryption) approveEndpoints(ctx workflow.Context) error {
 	x.reachable = x.status.Started
 	if x.status.Plan.Writes() == 0 {
@@ -46,7 +46,7 @@ func (x *encryption) approveEndpoints(ctx workflow.Context) error {
 		return nil
 	}
 	for _, region := range x.target.regions {
-		x.approvals.region(region).waived = x.inUse(region)
+		x.approvals.region(region).given = x.inUse(region)
 	}
 	x.enter(ctx, cmk.PhaseEndpoints)
 	return x.endpoints.awaitApprovals(ctx)
@@ -67,7 +67,7 @@ func (x *encryption) assess(r cmk.EnableRequest, s seen) (target, findings) {
 	assessRole(&f, r, s)
 	for _, c := range t.clusters {
 		for _, region := range c.Regions {
-			if c.Provider == cmk.ProviderNone && !s.standsActive(region) {
+			if !s.standsActive(region) { // one that is on the key already could not be verified
 				f.err(cmk.FindingClusterUncovered, c.Name, "add an endpoint there first, with "+cmk.AddPrivateEndpoints, "cluster %s has nodes in %s, where no private endpoint is ACTIVE", c.Name, region)
 			}
 		}

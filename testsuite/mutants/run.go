@@ -58,8 +58,8 @@ func fails(ctx context.Context, root, overlay string, t test) (string, error) {
 		args = append(args, "-run", t.run)
 	}
 	args = append(args, t.pkg)
-	if t.pkg == searchTests { // that it fails is enough, how is not asked
-		args = append(args, "-rapid.shrinktime=1ns", "-rapid.nofailfile")
+	if t.pkg == searchTests { // that it fails is enough, how is not asked; and it is to fail the next time too
+		args = append(args, "-rapid.shrinktime=1ns", "-rapid.nofailfile", "-rapid.seed=1", "-rapid.checks=60")
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
@@ -101,7 +101,7 @@ func fails(ctx context.Context, root, overlay string, t test) (string, error) {
 	case unbuilt != "":
 		return "", fmt.Errorf("does not compile: %s", unbuilt)
 	case ran == 0:
-		return "", fmt.Errorf("no test ran by %s: %w %s", t, err, complaints.String())
+		return "", fmt.Errorf("no test ran by %s: %w", t, errors.Join(err, errors.New(complaints.String())))
 	}
 	return "", nil
 }

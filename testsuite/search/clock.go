@@ -29,6 +29,27 @@ func (c *clock) After(time.Duration) <-chan time.Time {
 	return over
 }
 
+// wrongClock is a clock that may be wrong.
+type wrongClock struct {
+	*clock
+	mu  sync.Mutex
+	off time.Duration
+}
+
+// Now tells the time, give or take.
+func (c *wrongClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clock.Now().Add(c.off)
+}
+
+// jump has it be wrong by that much from now on.
+func (c *wrongClock) jump(off time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.off = off
+}
+
 // follow has the clock go by another from now on.
 func (c *clock) follow(now func() time.Time) {
 	c.mu.Lock()

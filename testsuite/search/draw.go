@@ -104,7 +104,7 @@ func drawEvent(t *rapid.T) event {
 		atlassim.HoldEndpoint, atlassim.FailEndpoint, atlassim.RemoveEndpoint, atlassim.RejectEndpoint, atlassim.AddCluster, atlassim.RemoveCluster,
 		atlassim.PauseCluster, atlassim.ResumeCluster, atlassim.ScaleCluster, atlassim.RestartNode, atlassim.StartMaintenance, atlassim.StopMaintenance,
 		atlassim.LoseNetwork, atlassim.RestoreNetwork, atlassim.CheckKeys,
-		sim.DisableKey, sim.EnableKey, sim.ScheduleKeyDeletion, changeKey, changeTrust,
+		sim.DisableKey, sim.EnableKey, sim.ScheduleKeyDeletion, changeKey, changeTrust, jumpClock,
 	}).Draw(t, "event")}
 	if rapid.Bool().Draw(t, "at a write") {
 		e.Write = rapid.IntRange(1, 16).Draw(t, "write")
@@ -113,7 +113,7 @@ func drawEvent(t *rapid.T) event {
 		e.At = rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 40 * time.Minute, 90 * time.Minute, 4 * time.Hour}).Draw(t, "at")
 	}
 	switch e.Kind {
-	case signalRun, updateRun, cancelRun, terminateRun, loseLease:
+	case signalRun, updateRun, cancelRun, terminateRun, loseLease, jumpClock:
 	default:
 		e.Served = true // what others do between our last look and our write nobody can see
 	}
@@ -125,6 +125,8 @@ func drawEvent(t *rapid.T) event {
 		}).Draw(t, "signal")
 		e.By = rapid.SampledFrom([]string{alice, bob, requester, ""}).Draw(t, "by")
 		e.Region = rapid.SampledFrom(append([]string{cmk.AllRegions}, regions()...)).Draw(t, "region")
+	case jumpClock:
+		e.Detail = rapid.SampledFrom([]string{"5m", "-5m", "26h", "-3h", "0s"}).Draw(t, "off")
 	case atlassim.HoldEndpoint:
 		e.Detail = rapid.SampledFrom([]string{"PENDING_ACCEPTANCE", "INITIATING", "ACTIVE", "FAILED", "DELETING"}).Draw(t, "status")
 		fallthrough

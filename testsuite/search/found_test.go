@@ -44,6 +44,12 @@ func TestFound(t *testing.T) {
 				{At: 15 * time.Minute, Kind: atlassim.FailEndpoint, Region: "US_EAST_1"},
 			},
 		},
+		// What Atlas had put in place of an endpoint that other clusters relied on was relied on too, and nobody was asked.
+		"relied on, and replaced": {
+			Type: cmk.EncryptClusters, Start: startSome, Mode: cmk.ApproveUse, Calm: 2 * time.Hour, Events: []event{
+				{At: time.Second, Served: true, Kind: atlassim.RemoveEndpoint, Region: "US_EAST_1"},
+			},
+		},
 		// A role that waits for its authorization is taken back by the run that is rejected, and another is made.
 		"pending role rejected": {Start: startPending, Mode: cmk.ApproveUse, Calm: 30 * time.Minute, Wish: wishRejected},
 	} {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
@@ -20,6 +21,12 @@ func (p *play) happen(e event) {
 		p.run.env.CancelWorkflow()
 	case loseLease:
 		p.leases.endAll()
+	case jumpClock:
+		off, err := time.ParseDuration(e.Detail)
+		if err != nil {
+			panic(err) // schedules hold what can be read
+		}
+		p.worker.jump(off)
 	case signalRun:
 		p.run.signal(e.Detail, p.message(e))
 	case updateRun:
@@ -60,7 +67,7 @@ func (p *play) approved(by, region string) {
 		}
 		// The endpoint that is there, and the first one that comes to be there.
 		p.tell(atlassim.Act{Kind: atlassim.Approve, Region: r})
-		if id := p.endpointIn(r); id != "" {
+		for _, id := range p.twins(p.endpointIn(r)) {
 			p.tell(atlassim.Act{Kind: atlassim.Approve, Endpoint: id})
 		}
 	}
@@ -78,6 +85,23 @@ func (p *play) endpointIn(region string) string {
 		}
 	}
 	return ""
+}
+
+// twins are an endpoint and, where it is ACTIVE, all others that are ACTIVE in its region beside it: which of them nodes take
+// nobody can tell.
+func (p *play) twins(id string) []string {
+	endpoints := p.world.State().Atlas.Projects[0].Endpoints
+	at := slices.IndexFunc(endpoints, func(e atlassim.EndpointState) bool { return e.ID == id })
+	if at < 0 || endpoints[at].Status != string(cmk.EndpointActive) {
+		return []string{id}
+	}
+	var all []string
+	for _, e := range endpoints {
+		if e.Region == endpoints[at].Region && e.Status == string(cmk.EndpointActive) {
+			all = append(all, e.ID)
+		}
+	}
+	return all
 }
 
 // strangers have an act of others come about, or one of the world itself.
@@ -143,6 +167,7 @@ func (p *play) appease() {
 		return
 	}
 	p.calm = true
+	p.worker.jump(0)
 	p.world.Faults.Clear()
 	p.tell(atlassim.Act{Kind: atlassim.RestoreNetwork})
 	p.tell(atlassim.Act{Kind: atlassim.StopMaintenance})

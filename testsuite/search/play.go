@@ -77,7 +77,7 @@ func prepare(s schedule) (*play, error) {
 		// The run that made the role had written its documents, and the next may write them again.
 		p.tell(atlassim.Act{Kind: atlassim.Own, Role: grownRoleName})
 	}
-	if s.enables() && s.Mode != cmk.ApproveProvider {
+	if s.switches() && s.Mode != cmk.ApproveProvider {
 		p.tell(atlassim.Act{Kind: atlassim.RequireApprovals})
 	}
 	return p, nil
@@ -113,6 +113,9 @@ func (p *play) once(want wish, stormy bool) (outcome, error) {
 	if stormy {
 		p.arrange()
 	}
+	if p.Type == cmk.EncryptClusters {
+		p.rely()
+	}
 	p.attend(want)
 	o, err := p.run.execute(p.workflowType(), p.request())
 	p.onWrite = func(bool) {}
@@ -124,6 +127,18 @@ func (p *play) once(want wish, stormy bool) (outcome, error) {
 	}
 	p.ended = append(p.ended, o)
 	return o, err
+}
+
+// rely tells the oracle of the endpoints that clusters rely on when a run begins: nobody is asked for those.
+func (p *play) rely() {
+	project := p.world.State().Atlas.Projects[0]
+	for _, e := range project.Endpoints {
+		if slices.ContainsFunc(project.Clusters, func(c atlassim.ClusterState) bool {
+			return onKey(c) && slices.ContainsFunc(c.Nodes, func(n atlassim.NodeState) bool { return n.Region == e.Region })
+		}) {
+			p.tell(atlassim.Act{Kind: atlassim.Approve, Endpoint: e.ID})
+		}
+	}
 }
 
 // named refuses an end that has no name.
@@ -247,6 +262,9 @@ func (p *play) excused(v sim.Violation) bool {
 	if p.has(atlassim.LoseNetwork) && v.Rule == atlassim.RulePath && strings.Contains(v.Message, "is switched to the customer's key without a path") {
 		return true
 	}
+	if p.has(atlassim.LoseNetwork) && v.Rule == atlassim.RulePath && strings.HasSuffix(v.Message, "has no path to its key, outside of any window") {
+		return true
+	}
 	// We have no call that could; the oracle takes a call about the project for one about its key.
 	if (p.has(sim.DisableKey) || p.has(sim.ScheduleKeyDeletion)) && strings.HasSuffix(v.Message, "has lost its enabled key") {
 		return true
@@ -262,9 +280,11 @@ func (p *play) excused(v sim.Violation) bool {
 	return p.broken() && v.Rule == atlassim.RuleOnce && strings.Contains(v.Message, "role") && strings.Contains(v.Message, "pending")
 }
 
-// restorable says whether all that a change does can be taken back: an endpoint that had failed is not made anew, and a
-// pending role that was authorized does not become pending again.
-func (p *play) restorable() bool { return p.Start != startPending && p.Start != startFailed }
+// restorable says whether all that a change does can be taken back: an endpoint that had failed is not made anew, a pending
+// role that was authorized does not become pending again, and a path that clusters use by then is not taken from them.
+func (p *play) restorable() bool {
+	return p.Start != startPending && p.Start != startFailed && (p.Type != cmk.AddPrivateEndpoints || p.Start != startNoPath)
+}
 
 // broken says whether a run was ended from outside, without leave to clean up.
 func (p *play) broken() bool {

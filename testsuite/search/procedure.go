@@ -28,6 +28,9 @@ func scenarios() []scenario {
 	add(cmk.SafeDisableCMK, startDone, startPublic, startNoPath, startSome, startFailed, startKey)
 	add(cmk.DisablePrivateNetworking, startDone, startSome, startReady, startFailed, startNoPath)
 	add(cmk.RemovePrivateEndpoints, startReady, startFailed, startSome)
+	add(cmk.AddPrivateEndpoints, startEndpoints, startFailed, startNoPath)
+	add(cmk.EncryptClusters, startReady, startSome)
+	add(cmk.RotateKey, startNext)
 	add(cmk.MigrateUserToRole, startCredentials)
 	add(cmk.RetireAccess, startCredentials)
 	return all
@@ -41,6 +44,9 @@ func (s schedule) workflowType() string {
 }
 
 func (s schedule) enables() bool { return s.workflowType() == cmk.EnableWithPrivateEndpoints }
+
+// switches says whether the procedure puts clusters on the key.
+func (s schedule) switches() bool { return s.enables() || s.Type == cmk.EncryptClusters }
 
 // leaves says whether the procedure takes private endpoints away.
 func (s schedule) leaves() bool {
@@ -92,6 +98,25 @@ func (p *play) request() any {
 			r.Endpoints.Regions = []string{p.Region}
 		}
 		return r
+	case cmk.AddPrivateEndpoints:
+		return cmk.AddRequest{
+			ProjectID: sim.ProjectA, Regions: regions(), Requester: requester, PlanApproval: p.Plan, OnFailure: p.OnFailure,
+			Approval: cmk.ApprovalPolicy{Mode: p.Mode, Approvers: p.Approvers}, Deadlines: deadlines(),
+		}
+	case cmk.EncryptClusters:
+		mode := p.Mode
+		if mode == cmk.ApproveCreate { // it creates none
+			mode = cmk.ApproveUse
+		}
+		return cmk.EncryptRequest{
+			ProjectID: sim.ProjectA, Requester: requester, PlanApproval: p.Plan, Parallel: p.Parallel,
+			Approval: cmk.ApprovalPolicy{Mode: mode, Approvers: p.Approvers}, Deadlines: deadlines(),
+		}
+	case cmk.RotateKey:
+		return cmk.RotateRequest{
+			ProjectID: sim.ProjectA, Key: nextKeyARN, Requester: requester, Approval: exit.Approval, OnFailure: p.OnFailure,
+			Deadlines: cmk.RotateDeadlines{Approval: cmk.Duration(day), Clusters: cmk.Duration(12 * time.Hour), Verification: cmk.Duration(6 * time.Hour)},
+		}
 	case cmk.MigrateUserToRole:
 		return cmk.MigrateRequest{
 			ProjectID: sim.ProjectA, Requester: requester, Approval: exit.Approval, OnFailure: p.OnFailure,
@@ -107,11 +132,15 @@ func (p *play) request() any {
 	return cmk.EnableRequest{
 		ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Requester: requester,
 		Parallel: p.Parallel, PlanApproval: p.Plan, OnFailure: p.OnFailure,
-		Approval: cmk.ApprovalPolicy{Mode: p.Mode, Approvers: p.Approvers},
-		Deadlines: cmk.Deadlines{
-			Propagation: cmk.Duration(10 * time.Minute), Endpoint: cmk.Duration(2 * time.Hour), Cluster: cmk.Duration(12 * time.Hour),
-			Approval: cmk.Duration(day), Verification: cmk.Duration(time.Hour),
-		},
+		Approval: cmk.ApprovalPolicy{Mode: p.Mode, Approvers: p.Approvers}, Deadlines: deadlines(),
+	}
+}
+
+// deadlines are those of what puts clusters on their key, or gives them a path to it.
+func deadlines() cmk.Deadlines {
+	return cmk.Deadlines{
+		Propagation: cmk.Duration(10 * time.Minute), Endpoint: cmk.Duration(2 * time.Hour), Cluster: cmk.Duration(12 * time.Hour),
+		Approval: cmk.Duration(24 * time.Hour), Verification: cmk.Duration(time.Hour),
 	}
 }
 
@@ -135,6 +164,8 @@ func (p *play) rightly(o outcome) bool {
 		switch {
 		case f.Severity != cmk.SeverityError:
 		case f.Code == cmk.FindingNoRegions && len(project.Clusters) == 0:
+		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.EncryptClusters && uncovered(project, func(atlassim.ClusterState) bool { return true }):
+		case (f.Code == cmk.FindingClusterUncovered || f.Code == cmk.FindingSettingsInvalid) && p.Type == cmk.RotateKey && pathless(project):
 		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project):
 		case f.Code == cmk.FindingEndpointInUse && p.Type == cmk.RemovePrivateEndpoints && project.Encryption != nil && project.Encryption.Private &&
 			slices.ContainsFunc(project.Clusters, onKey):
@@ -159,12 +190,17 @@ func (p *play) windows() time.Duration {
 
 // pathless says whether some cluster on the key has nodes in a region without an ACTIVE endpoint.
 func pathless(p atlassim.ProjectState) bool {
+	return p.Encryption != nil && p.Encryption.Private && uncovered(p, onKey)
+}
+
+// uncovered says whether one of some clusters has nodes in a region without an ACTIVE endpoint.
+func uncovered(p atlassim.ProjectState, of func(atlassim.ClusterState) bool) bool {
 	active := map[string]bool{}
 	for _, e := range p.Endpoints {
 		active[e.Region] = active[e.Region] || e.Status == string(cmk.EndpointActive)
 	}
-	return p.Encryption != nil && p.Encryption.Private && slices.ContainsFunc(p.Clusters, func(c atlassim.ClusterState) bool {
-		return onKey(c) && slices.ContainsFunc(c.Nodes, func(n atlassim.NodeState) bool { return !active[n.Region] })
+	return slices.ContainsFunc(p.Clusters, func(c atlassim.ClusterState) bool {
+		return of(c) && slices.ContainsFunc(c.Nodes, func(n atlassim.NodeState) bool { return !active[n.Region] })
 	})
 }
 

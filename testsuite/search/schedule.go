@@ -71,6 +71,8 @@ const (
 	updateRun    = "update"
 	changeKey    = "editKeyPolicy"
 	changeTrust  = "editTrust"
+	// jumpClock has the worker's own clock go wrong, by Detail from then on.
+	jumpClock = "jumpClock"
 )
 
 // String is the schedule as a Go literal, to be kept as a test.
@@ -83,7 +85,7 @@ func (s schedule) String() string {
 func (s schedule) foreign() bool {
 	for _, e := range s.Events {
 		switch e.Kind {
-		case terminateRun, cancelRun, loseLease, signalRun, updateRun:
+		case terminateRun, cancelRun, loseLease, signalRun, updateRun, jumpClock:
 		default:
 			return true
 		}

@@ -28,6 +28,8 @@ import (
 type stage struct {
 	world *sim.Sim
 	clock *clock
+	// worker is the worker's own clock.
+	worker *wrongClock
 	// leases are those of the run that goes on.
 	leases *leases
 	censor *censor
@@ -70,7 +72,8 @@ func newStage(config *sim.Config, seed uint64, pace activities.Pace) (*stage, er
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.Backoff = 3, retry.BackoffDelayerFunc(atOnce) })
 		},
 	}
-	pace.Clock = s.clock
+	s.worker = &wrongClock{clock: s.clock}
+	pace.Clock = s.worker
 	s.iam = activities.NewIAM(awsiam.NewFromConfig(account), sts.NewFromConfig(account), &checker{s}, pace)
 	s.kms = activities.NewKMS(awskms.NewFromConfig(account), &checker{s}, pace)
 	s.atlas = activities.NewAtlas(api, s.kms, &checker{s}, pace, sim.ClientID)

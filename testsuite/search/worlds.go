@@ -12,6 +12,12 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 )
 
+// nextKeyID is the key that a project goes over to.
+const (
+	nextKeyID  = "mrk-00000000000000000000000000002027"
+	nextKeyARN = "arn:aws:kms:us-east-1:" + awssim.CustomerAccount + ":key/" + nextKeyID
+)
+
 // What a project that this software has enabled looks like.
 const (
 	grownRole     = "6a0000000000000000000c01"
@@ -34,6 +40,8 @@ const (
 	startPublic     = "public"
 	startNoPath     = "no path"
 	startDone       = "done"
+	// startNext is a project that is done, with another key to go over to.
+	startNext = "another key"
 	// startCredentials is a project that uses its key by an IAM user's access key.
 	startCredentials = "credentials"
 )
@@ -87,6 +95,11 @@ func worldOf(start string) *sim.Config {
 		p.Endpoints[1].Status = "FAILED"
 	case startSome:
 		p.Clusters[0].Provider = cmk.ProviderAWS
+	case startNext:
+		config.AWS.Accounts[0].Keys = append(config.AWS.Accounts[0].Keys, awssim.Key{
+			ID: nextKeyID, Region: "us-east-1", Replicas: []awssim.Replica{{Region: "us-west-2"}, {Region: "eu-west-1"}},
+		})
+		fallthrough
 	case startPublic, startNoPath, startDone:
 		for i := range p.Clusters {
 			p.Clusters[i].Provider = cmk.ProviderAWS
