@@ -47,8 +47,12 @@ func notEvaluated(f *findings) {
 // assessUsable finds whether the key is usable now: without one, Atlas can neither change nor disable it.
 func assessUsable(f *findings, s survey) {
 	e := s.Project.Encryption
+	unreached := seen{Project: s.Project}.unreached()
 	remedy := "make the key and the role's access to it usable again, with Atlas's validation, every 15 minutes, or by a look at its settings, the project becomes valid: until then Atlas can neither change nor disable encryption at rest"
 	switch {
+	case !e.Valid && len(unreached) > 0:
+		f.err(cmk.FindingSettingsInvalid, e.KeyID, "create the private endpoints that are missing, with "+cmk.AddPrivateEndpoints+"; if the project does not become valid by that, make the key and the role's access to it usable again",
+			"Atlas finds that it cannot use the key, which may be because nodes in %s have no path to it: no private endpoint is ACTIVE there", strings.Join(unreached, ", "))
 	case !e.Valid:
 		f.err(cmk.FindingSettingsInvalid, e.KeyID, remedy, "Atlas finds that it cannot use the key")
 	case s.Key != nil && s.Key.State != "" && s.Key.State != "Enabled":

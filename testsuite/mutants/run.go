@@ -49,11 +49,14 @@ func try(ctx context.Context, root string, m mutant, tests []test) (caughtBy str
 // told is a line of what go test -json prints.
 type told struct{ Action, Package, Test, Output string }
 
-// fails runs tests with the overlay, and names the first that fails. The others are not waited for.
+// fails runs tests, with the overlay if there is one, and names the first that fails. The others are not waited for.
 func fails(ctx context.Context, root, overlay string, t test) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	args := []string{"test", "-json", "-vet=off", "-failfast", "-timeout=0", "-overlay", overlay}
+	args := []string{"test", "-json", "-vet=off", "-failfast", "-timeout=0"}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
 	if t.run != "" {
 		args = append(args, "-run", t.run)
 	}

@@ -283,7 +283,7 @@ func (p *play) excused(v sim.Violation) bool {
 // restorable says whether all that a change does can be taken back: an endpoint that had failed is not made anew, a pending
 // role that was authorized does not become pending again, and a path that clusters use by then is not taken from them.
 func (p *play) restorable() bool {
-	return p.Start != startPending && p.Start != startFailed && (p.Type != cmk.AddPrivateEndpoints || p.Start != startNoPath)
+	return p.Start != startPending && p.Start != startFailed && p.Start != startNoPath
 }
 
 // broken says whether a run was ended from outside, without leave to clean up.

@@ -165,7 +165,8 @@ func (p *play) rightly(o outcome) bool {
 		case f.Severity != cmk.SeverityError:
 		case f.Code == cmk.FindingNoRegions && len(project.Clusters) == 0:
 		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.EncryptClusters && uncovered(project, func(atlassim.ClusterState) bool { return true }):
-		case (f.Code == cmk.FindingClusterUncovered || f.Code == cmk.FindingSettingsInvalid) && p.Type == cmk.RotateKey && pathless(project):
+		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.RotateKey && pathless(project):
+		case f.Code == cmk.FindingSettingsInvalid && !p.enables() && pathless(project): // Atlas's validity may take in the nodes
 		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project):
 		case f.Code == cmk.FindingEndpointInUse && p.Type == cmk.RemovePrivateEndpoints && project.Encryption != nil && project.Encryption.Private &&
 			slices.ContainsFunc(project.Clusters, onKey):
