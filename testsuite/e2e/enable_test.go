@@ -12,6 +12,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/world"
 )
 
 func TestEnableFromNothing(t *testing.T) {
@@ -22,7 +23,7 @@ func TestEnableFromNothing(t *testing.T) {
 	s.until(run, "waiting for approval alone", func(st cmk.Status) bool {
 		return len(st.Awaiting) > 0 && !slices.ContainsFunc(st.Awaiting, func(w cmk.Wait) bool { return w.For != cmk.AwaitingEndpointApproval })
 	})
-	require.Zero(t, s.eventsWhileLooking(run, 3), "waiting makes no history")
+	require.Zero(t, s.eventsWhileLooking(run, "listGroupEncryptionAtRestPrivateEndpoints", 3), "waiting makes no history")
 	s.approveAll(run)
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
@@ -57,6 +58,7 @@ func TestEnableFromNothing(t *testing.T) {
 func TestEnableTheSmallestProject(t *testing.T) {
 	t.Parallel()
 	config := sim.DefaultConfig()
+	config.Atlas.Durations.ResyncNode = world.Always(time.Hour) // seconds, here
 	p := &config.Atlas.Projects[0]
 	p.Clusters = p.Clusters[1:2]
 	s := newStage(t, shared, sim.Options{World: &config})
@@ -64,6 +66,10 @@ func TestEnableTheSmallestProject(t *testing.T) {
 	run := s.enable(nil)
 	s.until(run, "waiting for approval", askedFor(cmk.AwaitingEndpointApproval))
 	s.approveAll(run)
+	s.until(run, "waiting for the cluster", func(st cmk.Status) bool {
+		return len(st.Clusters) == 1 && st.Clusters[0].State == cmk.ClusterUpdating
+	})
+	require.Zero(t, s.eventsWhileLooking(run, "listGroupClusters", 8), "a history does not grow with time")
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
 	s.record(run, "enable-smallest")
@@ -77,12 +83,13 @@ func (s *stage) boundedHistory(run client.WorkflowRun, regions, clusters int) {
 	require.LessOrEqual(s.t, len(s.history(run).Events), one+further*(regions+clusters-2))
 }
 
-// eventsWhileLooking counts the events by which a history grows while the endpoints are looked at some times.
-func (s *stage) eventsWhileLooking(run client.WorkflowRun, looks int) int {
+// eventsWhileLooking counts the events by which a history grows while something is looked at some times, by an operation of
+// Atlas.
+func (s *stage) eventsWhileLooking(run client.WorkflowRun, operation string, looks int) int {
 	s.t.Helper()
 	count := func() (n int) {
 		for _, e := range s.world.Journal.Entries() {
-			if e.Operation == "listGroupEncryptionAtRestPrivateEndpoints" {
+			if e.Operation == operation {
 				n++
 			}
 		}

@@ -87,7 +87,7 @@ func TestWatchFollowsARecreatedEndpoint(t *testing.T) {
 	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, "a secret of 16 characters"
 	s.start()
 	run := s.watch()
-	require.Zero(t, s.eventsWhileLooking(run, 4), "a look that finds nothing new leaves no event")
+	require.Zero(t, s.eventsWhileLooking(run, "listGroupEncryptionAtRestPrivateEndpoints", 4), "a look that finds nothing new leaves no event")
 	quiet := len(s.history(run).Events)
 
 	s.act(atlassim.Act{Kind: atlassim.RejectEndpoint, Region: "EU_WEST_1"})
@@ -122,7 +122,7 @@ func TestWatchRepairsWhenNoChangeHoldsTheProject(t *testing.T) {
 	s.until(change, "waiting for its plan's approval", arrived(cmk.PhasePlanApproval))
 	s.act(atlassim.Act{Kind: atlassim.FailEndpoint, Region: "EU_WEST_1", Message: "as it happens"})
 	s.until(run, "attention", func(st cmk.Status) bool { return st.Phase == cmk.PhaseAttention })
-	looks := s.eventsWhileLooking(run, 4)
+	looks := s.eventsWhileLooking(run, "listGroupEncryptionAtRestPrivateEndpoints", 4)
 	require.Empty(t, s.writes(), "the project is held by a change, after %d events", looks)
 
 	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), change.GetID(), ""))
