@@ -286,6 +286,25 @@ func TestSharedRoleNeedsItsOwnLease(t *testing.T) {
 	require.Equal(t, before, a.writes())
 }
 
+// A replica has the policy of the key that it is made of: with AWS's default it would admit whom the key does not.
+func TestReplicaHasThePolicyOfItsKey(t *testing.T) {
+	a := newAmazon(t, nil)
+	const policy = `{"Version":"2012-10-17","Statement":[{"Sid":"Admin","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/` + awssim.WorkerUser + `"},"Action":"kms:*","Resource":"*"}]}`
+	a.world.Do(func() { require.NoError(t, a.PutKeyPolicy("us-east-1", awssim.MultiRegionKeyID, policy)) })
+	err := a.kms.EnsureReplicas(t.Context(), activities.ReplicasInput{Key: awssim.MultiRegionKeyID, Region: "US_EAST_1", Regions: []string{"EU_CENTRAL_1"}})
+	require.Equal(t, cmk.ErrNotReady, typeOf(err))
+	var made []string
+	a.world.Do(func() {
+		for _, k := range a.State().Keys {
+			if k.Region == "eu-central-1" {
+				made = append(made, k.Policy)
+			}
+		}
+	})
+	require.Len(t, made, 1)
+	require.JSONEq(t, policy, made[0])
+}
+
 func TestKeyIsReadWithItsReplicas(t *testing.T) {
 	a := newAmazon(t, nil)
 	a.world.Do(func() {
