@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -94,4 +96,27 @@ func checkCommand(t *testing.T, args []string) {
 	require.NoError(t, (&cobra.Command{Args: command.Args}).ValidateArgs(command.Flags().Args()), args)
 	require.NoError(t, command.ValidateRequiredFlags(), args)
 	require.NoError(t, command.ValidateFlagGroups(), args)
+}
+
+// Every command tells its result as JSON too, takes the connection by flags, and takes no secret by one; its flags are
+// completed by the shell.
+func TestWhatEveryCommandTakes(t *testing.T) {
+	t.Parallel()
+	for _, command := range leavesOf((&app{}).root()) {
+		if command.Parent().Name() == "completion" || command.Name() == "help" {
+			continue
+		}
+		command.Flags().AddFlagSet(command.InheritedFlags())
+		for _, name := range []string{"output", "address", "namespace", "profile"} {
+			require.NotNil(t, command.Flags().Lookup(name), "%s takes no --%s", command.CommandPath(), name)
+		}
+		command.Flags().VisitAll(func(f *pflag.Flag) {
+			require.NotRegexp(t, `(?i)secret|password|api-?key$|token`, f.Name, "%s: secrets are not taken by flags", command.CommandPath())
+		})
+		var out bytes.Buffer
+		a := &app{out: &out, errors: &out, env: func(string) string { return "" }}
+		args := append([]string{cobra.ShellCompRequestCmd}, strings.Fields(command.CommandPath())[1:]...)
+		require.Equal(t, exitDone, a.run(t.Context(), append(args, "--out")), out.String())
+		require.Contains(t, out.String(), "--output", command.CommandPath())
+	}
 }
