@@ -396,6 +396,9 @@ func plan(r cmk.EnableRequest, s seen, t target) cmk.Plan {
 		{Action: "encryption at rest with the key", Object: t.keyID, Exists: e.Enabled},
 		{Action: "require private networking", Object: r.ProjectID, Exists: e.Enabled && e.RequirePrivateNetworking},
 	}...)
+	if len(encrypted(s.Project.Clusters)) > 0 && e.Enabled && !e.RequirePrivateNetworking {
+		steps[len(steps)-1].Irreversible = "clusters use the key already: once they reach it over the private endpoints, the change is not taken back"
+	}
 	for _, region := range t.regions {
 		steps = append(steps, cmk.Step{Action: "private endpoint", Object: region, Exists: slices.ContainsFunc(s.Project.Endpoints, func(e activities.Endpoint) bool {
 			return e.Region == region && e.Status != cmk.EndpointFailed && e.Status != cmk.EndpointDeleting

@@ -35,6 +35,11 @@ func (e *enable) crossWindow(ctx workflow.Context) error {
 	if err := e.endpoints.awaitActive(apart); err != nil {
 		return e.back(apart, err)
 	}
+	// Clusters rely on all of it from now on, the role's use of the key in each region included: nothing is taken back.
+	if workflow.GetVersion(ctx, "window-crossed", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		e.saga.pass()
+		e.pivoted = true
+	}
 	return nil
 }
 
