@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"go.temporal.io/sdk/activity"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
@@ -374,7 +375,8 @@ type RemoveIAMRoleInput struct {
 	KeepPermissions bool `json:"keepPermissions,omitempty"`
 }
 
-// RemoveIAMRole takes back what EnsureIAMRole did. A role that others have come to use in the meantime is not deleted.
+// RemoveIAMRole takes back what EnsureIAMRole did. A role that others have come to use in the meantime is not deleted. What is
+// not there is looked for more than once: IAM may not show yet what was written just before the change was cancelled.
 func (a *IAM) RemoveIAMRole(ctx context.Context, in RemoveIAMRoleInput) error {
 	for _, lease := range []Lease{in.Lease, in.RoleLease} {
 		if err := a.leases.Check(ctx, lease); err != nil {
@@ -382,8 +384,11 @@ func (a *IAM) RemoveIAMRole(ctx context.Context, in RemoveIAMRoleInput) error {
 		}
 	}
 	role, trust, err := a.role(ctx, in.Name)
-	if err != nil || role == nil {
+	if err != nil {
 		return err
+	}
+	if role == nil {
+		return a.absent(ctx, "IAM role "+in.Name)
 	}
 	policy := PolicyName(in.ProjectID)
 	if !in.KeepPermissions {
@@ -392,8 +397,11 @@ func (a *IAM) RemoveIAMRole(ctx context.Context, in RemoveIAMRoleInput) error {
 			return awsError(err, "delete inline policy %s of IAM role %s", policy, in.Name)
 		}
 	}
-	if in.KeepTrust || !trust.drop(Sid(in.ProjectID)) {
+	if in.KeepTrust {
 		return nil
+	}
+	if !trust.drop(Sid(in.ProjectID)) {
+		return a.absent(ctx, "our statement in the trust policy of IAM role "+in.Name)
 	}
 	if in.Delete && len(trust.statements) == 0 {
 		_, err = a.api.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &in.Name})
@@ -414,6 +422,17 @@ func (a *IAM) RemoveIAMRole(ctx context.Context, in RemoveIAMRoleInput) error {
 		_, now, err := a.role(ctx, in.Name)
 		return err == nil && (now == nil || now.find(Sid(in.ProjectID)) < 0), err
 	})
+}
+
+// absences is how often what is to be taken back must not be found until that is believed.
+const absences = 4
+
+// absent is nil once that has been so often enough.
+func (a *IAM) absent(ctx context.Context, what string) error {
+	if activity.IsActivity(ctx) && activity.GetInfo(ctx).Attempt < absences {
+		return notReady(2*a.pace.Shortest, "%s is not there, which IAM may only not show yet", what)
+	}
+	return nil
 }
 
 func isCode(err error, code string) bool {

@@ -182,10 +182,15 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 
 // encryption is the project's whole setting, with or without private networking, or with what it has.
 func (e *enable) encryption(requirePrivateNetworking *bool) activities.EncryptionInput {
-	return activities.EncryptionInput{
+	in := activities.EncryptionInput{
 		Lease: e.under(), ProjectID: e.request.ProjectID, KeyID: e.target.keyID, Region: e.target.keyRegion, RoleID: e.access.granted.ID,
-		RequirePrivateNetworking: requirePrivateNetworking, Seen: e.setting, Looked: e.settled,
+		RequirePrivateNetworking: requirePrivateNetworking,
 	}
+	if requirePrivateNetworking != nil && *requirePrivateNetworking {
+		// On the way back this is not how it is any more: private networking has been required since.
+		in.Seen, in.Looked = e.setting, e.settled
+	}
+	return in
 }
 
 // goPrivate requires private networking and gives every region its endpoint. Where clusters use the key already, over

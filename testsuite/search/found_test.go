@@ -44,6 +44,13 @@ func TestFound(t *testing.T) {
 				{At: 15 * time.Minute, Kind: atlassim.FailEndpoint, Region: "US_EAST_1"},
 			},
 		},
+		// Private networking stayed required after a change that was cancelled at once: the way back took the setting for as it
+		// had been seen seconds before.
+		"cancelled as networking is required": {Start: startKey, Mode: cmk.ApproveProvider, Calm: time.Minute, Events: []event{{Write: 1, Served: true, Kind: cancelRun}}},
+		// What a change had made to cross a window was called taken back, and was not; the role's use of the key would have been.
+		"cancelled in the window": {Start: startPublic, Mode: cmk.ApproveProvider, Calm: time.Minute, Events: []event{{Write: 1, Served: true, Kind: cancelRun}}},
+		// A role stayed that IAM did not show yet when it was to be taken back.
+		"cancelled as the role is made": {Start: startNothing, Mode: cmk.ApproveProvider, Calm: time.Minute, Events: []event{{Write: 2, Served: true, Kind: cancelRun}}},
 		// What Atlas had put in place of an endpoint that other clusters relied on was relied on too, and nobody was asked.
 		"relied on, and replaced": {
 			Type: cmk.EncryptClusters, Start: startSome, Mode: cmk.ApproveUse, Calm: 2 * time.Hour, Events: []event{

@@ -1,14 +1,18 @@
 package search
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
 // few is how many schedules are tried by default; ATLAS_CMK_SCHEDULES says how many instead.
@@ -99,4 +103,26 @@ func newPlay(t *testing.T, s schedule) *play {
 	p, err := prepare(s)
 	require.NoError(t, err)
 	return p
+}
+
+// A change that is cancelled just after one of its writes, whichever, in an otherwise calm world.
+func TestCancelledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	for _, of := range scenarios() {
+		t.Run(of.String(), func(t *testing.T) {
+			t.Parallel()
+			for n, came := 1, true; came; n++ {
+				s := schedule{
+					Type: of.workflowType, Start: of.start, Mode: cmk.ApproveProvider, Calm: time.Minute, Wish: wishDone,
+					Events: []event{{Kind: cancelRun, Write: n, Served: true}},
+				}
+				p := newPlay(t, s)
+				require.NoError(t, p.lead())
+				require.NoError(t, p.storm(), "%v\n%s", s, p.told())
+				if came = p.due[0].Write < 0; came {
+					require.NoError(t, errors.Join(p.converge(), p.rest()), "%v\n%s", s, p.told())
+				}
+			}
+		})
+	}
 }
