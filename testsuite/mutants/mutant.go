@@ -38,7 +38,7 @@ func endToEnd(run string) test     { return test{endToEndTests, "^" + run + "$"}
 
 // searching names scenarios of the search by how they begin.
 func searching(scenario string) test {
-	return test{searchTests, "^TestFound$|^TestCalm$/^" + scenario + "|^TestSchedules$/^" + scenario}
+	return test{searchTests, "^TestFound$|^TestCalm$/^" + scenario + "|^TestCancelledAfterEveryWrite$/^" + scenario + "|^TestSchedules$/^" + scenario}
 }
 
 // mutants are all of them.

@@ -11,7 +11,7 @@ func orderMutants() []mutant {
 		leasing  = "workflows/lease.go"
 		retiring = "workflows/retire.go"
 	)
-	enable := searching(cmk.EnableWithPrivateEndpoints)
+	enable, replayed := searching(cmk.EnableWithPrivateEndpoints), inWorkflows("TestRecordedHistoriesReplay")
 	return []mutant{
 		{"switch clusters before their path stands", enabling, "e.goPrivate,\n\t\te.putOnKey,", "e.putOnKey,\n\t\te.goPrivate,", enable},
 		{"give the project its key before the role", enabling, "e.grantAccess,\n\t\te.enableEncryption,", "e.enableEncryption,\n\t\te.grantAccess,", enable},
@@ -22,8 +22,8 @@ func orderMutants() []mutant {
 		{"forget to delete the endpoints again", "workflows/endpoints.go", "Regions: unused, Except: before}", "Regions: nil, Except: before}", enable},
 		{"forget to arm the way back from a window", "workflows/leave.go", `x.saga.arm("put private networking back", x.returnToNetworking)`, `x.saga.arm("put private networking back", func(workflow.Context) error { return nil })`, endToEnd("TestDisableWindowLeftBackwards")},
 		{"leave a window when cancelled", window, "apart, _ := workflow.NewDisconnectedContext(ctx)\n\te.openWindow(apart)", "apart := ctx\n\te.openWindow(apart)", enable},
-		{"enter a window while clusters change", window, "if err := e.awaitCalm(ctx); err != nil {", "if err := ctx.Err(); err != nil {", enable},
-		{"turn off before the clusters", "workflows/disable.go", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.releaseClusters, d.turnOff, d.verify)", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.turnOff, d.releaseClusters, d.verify)", searching(cmk.SafeDisableCMK)},
+		{"enter a window while clusters change", window, "if err := e.awaitCalm(ctx); err != nil {", "if err := ctx.Err(); err != nil {", replayed},
+		{"turn off before the clusters", "workflows/disable.go", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.releaseClusters, d.turnOff, d.verify)", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.turnOff, d.releaseClusters, d.verify)", replayed},
 		{"turn off with a cluster left out", "workflows/turnoff.go", "if c.skipped && slices.Contains(on, c.cluster.Name) {", "if c.skipped && !slices.Contains(on, c.cluster.Name) {", searching(cmk.SafeDisableCMK)},
 		{"switch all clusters without a canary", "workflows/clusters.go", "room = 1\n", "room = s.parallel + 1\n", enable},
 		{"retire the key before the snapshots", retiring, "if err := r.awaitSnapshots(ctx); err != nil {", "if err := ctx.Err(); err != nil {", searching(cmk.RetireAccess)},
