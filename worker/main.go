@@ -36,6 +36,10 @@ var version string
 // stopTimeout is how long steps in flight may go on after the worker was told to stop.
 const stopTimeout = 25 * time.Second
 
+// mostCached is how many runs the worker keeps in memory. Most of them wait, for hours or years: one that is not kept is
+// replayed when something happens to it, from a history of some hundred events.
+const mostCached = 128
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -165,6 +169,7 @@ func newWorker(temporal client.Client, c config) worker.Worker {
 	}
 	// Else the SDK reads the whole program to make a name of it, which takes longer than all the rest of the start.
 	worker.SetBinaryChecksum(versionName())
+	worker.SetStickyWorkflowCacheSize(mostCached)
 	return worker.New(temporal, cmk.TaskQueue, options)
 }
 
