@@ -3,6 +3,7 @@ package workflows
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -92,6 +93,11 @@ func (w *watch) resume(ctx workflow.Context) error {
 	baseline := w.baseline
 	w.saw(ctx, &look)
 	w.baseline = baseline
-	w.asked = w.status.Awaiting
+	if workflow.GetVersion(ctx, "asked-before", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		// The earlier run has told whom it asked for what.
+		w.waits = append(w.waits, w.endpoints.awaitMissing(ctx, time.Time{}))
+		w.awaitAcceptance(ctx, w.status.Findings)
+		w.asked = w.asks()
+	}
 	return nil
 }

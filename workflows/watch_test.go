@@ -214,3 +214,39 @@ func TestWatchContinuesAsNewAgainAndAgain(t *testing.T) {
 		require.True(t, slices.ContainsFunc(p.Findings, func(f cmk.Finding) bool { return f.Code == cmk.FindingSettingsInvalid }))
 	}
 }
+
+// What people were asked for before a watch goes on as a new run they are not asked for again, and what is new they are.
+func TestWatchContinuedAsNewAsksNobodyAgain(t *testing.T) {
+	request := cmk.WatchRequest{}
+	asked := make([]map[cmk.Awaiting]int, 3)
+	for round := range asked {
+		w := newWatched(t)
+		if round == 0 {
+			w.after(time.Hour, func(l *activities.Look) { l.Endpoints[0].ID = "e2" })
+			w.after(2*time.Hour, func(l *activities.Look) { l.Encryption.RoleID, l.Strangers = "foreign", []string{"mallory"} })
+		} else {
+			w.now.Endpoints[0].ID, w.now.Encryption.RoleID = "e2", "foreign"
+		}
+		if round == 2 {
+			w.after(time.Hour, func(l *activities.Look) { l.Endpoints[0].ID = "e3" })
+		}
+		w.RegisterDelayedCallback(func() {
+			w.SetContinueAsNewSuggested(true)
+			w.SignalWorkflow(cmk.SignalRetry, cmk.Resolution{By: "approver"})
+		}, 3*time.Hour)
+		w.run(24*time.Hour, request)
+		var next *workflow.ContinueAsNewError
+		require.ErrorAs(t, w.GetWorkflowError(), &next)
+		request = cmk.WatchRequest{}
+		require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &request))
+		asked[round] = map[cmk.Awaiting]int{}
+		for _, n := range w.told {
+			for _, a := range n.Asked {
+				asked[round][a.For]++
+			}
+		}
+	}
+	require.Equal(t, map[cmk.Awaiting]int{cmk.AwaitingEndpointApproval: 1, cmk.AwaitingPlanApproval: 1}, asked[0])
+	require.Empty(t, asked[1])
+	require.Equal(t, map[cmk.Awaiting]int{cmk.AwaitingEndpointApproval: 1}, asked[2])
+}
