@@ -41,8 +41,8 @@ func TestDisableStuckEndpoint(t *testing.T) {
 				}
 			})
 			s.approvePlan(run)
-			s.until(run, "waiting for the endpoint", awaits(cmk.AwaitingReadiness))
-			if released {
+			if released { // else the wait may be over before anybody has looked
+				s.until(run, "waiting for the endpoint", awaits(cmk.AwaitingReadiness))
 				s.act(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "EU_WEST_1"})
 				report, failed := s.result(run)
 				require.Empty(t, failed, report.Problem)
