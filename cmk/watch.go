@@ -64,6 +64,9 @@ type WatchProgress struct {
 	Writes     []Write        `json:"writes,omitempty"`
 	Refusals   []Refusal      `json:"refusals,omitempty"`
 	Problem    string         `json:"problem,omitempty"`
+	// RepairFailed is why the last repair failed, Unreadable why the project could not be read.
+	RepairFailed string `json:"repairFailed,omitempty"`
+	Unreadable   string `json:"unreadable,omitempty"`
 	// Seen is the project as it was last seen, as the worker keeps it.
 	Seen json.RawMessage `json:"seen,omitempty"`
 }

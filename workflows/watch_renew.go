@@ -31,7 +31,7 @@ func (w *watch) renew(ctx workflow.Context) error {
 func (w *watch) progress() *cmk.WatchProgress {
 	p := &cmk.WatchProgress{
 		Started: w.status.Started, Baseline: w.baseline, Findings: w.status.Findings, Outbox: w.outbox, Sent: w.sent, Remakes: w.endpoints.remakes,
-		Writes: w.status.Writes, Refusals: w.approvals.refusals, Problem: w.status.Problem,
+		Writes: w.status.Writes, Refusals: w.approvals.refusals, Problem: w.status.Problem, RepairFailed: w.repairFailed, Unreadable: w.unreadable,
 	}
 	if w.look != nil {
 		p.Seen = canonical(w.look)
@@ -63,6 +63,7 @@ func (w *watch) resume(ctx workflow.Context) error {
 	w.status.Started, w.status.Findings, w.status.Writes, w.status.Problem = p.Started, p.Findings, p.Writes, p.Problem
 	w.baseline, w.outbox, w.sent, w.told = p.Baseline, p.Outbox, p.Sent, len(p.Writes)
 	w.approvals.refusals = p.Refusals
+	w.repairFailed, w.unreadable = p.RepairFailed, p.Unreadable
 	if p.Remakes != nil {
 		w.endpoints.remakes = p.Remakes
 	}

@@ -42,10 +42,15 @@ func (w *watch) repairs(l *activities.Look) toRepair {
 	return todo
 }
 
+// gaveUp says whether an endpoint has failed that was made anew too often to be so again.
+func (w *watch) gaveUp() bool {
+	return slices.ContainsFunc(w.endpoints.failedRegions(), func(region string) bool { return w.endpoints.remakes[region] >= maxRemakes })
+}
+
 // repair repairs what it may, while no change holds the project: if one does, the watch gives way and tries again later.
 func (w *watch) repair(ctx workflow.Context) error {
 	if len(w.repairs(w.look)) == 0 {
-		if w.repairFailed != "" {
+		if w.repairFailed != "" && !w.gaveUp() {
 			w.repairFailed = ""
 			w.assess(ctx)
 		}
@@ -60,13 +65,12 @@ func (w *watch) repair(ctx workflow.Context) error {
 		workflow.GetLogger(ctx).Info("a repair waits for a change that holds the project", "project", w.projectID())
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		w.lease = held
+		err = w.repairUnderLease(ctx)
+		w.lease.release(ctx)
+		w.lease = nil
 	}
-	w.lease = held
-	err = w.repairUnderLease(ctx)
-	w.lease.release(ctx)
-	w.lease = nil
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

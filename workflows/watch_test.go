@@ -38,6 +38,9 @@ func newWatched(t *testing.T) *watched {
 	w.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
 	w.SetTestTimeout(time.Minute)
 	w.OnActivity(atlas.ObserveProject, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ObserveProjectInput) (*activities.Look, error) {
+		if w.now == nil {
+			return nil, temporal.NewNonRetryableApplicationError("not allowed", "NOT_ALLOWED", nil)
+		}
 		if in.LastSeen != nil && same(in.LastSeen, w.now) {
 			return nil, temporal.NewApplicationErrorWithOptions("nothing new", cmk.ErrNotReady, temporal.ApplicationErrorOptions{NextRetryDelay: time.Duration(in.Interval)})
 		}
@@ -249,4 +252,71 @@ func TestWatchContinuedAsNewAsksNobodyAgain(t *testing.T) {
 	require.Equal(t, map[cmk.Awaiting]int{cmk.AwaitingEndpointApproval: 1, cmk.AwaitingPlanApproval: 1}, asked[0])
 	require.Empty(t, asked[1])
 	require.Equal(t, map[cmk.Awaiting]int{cmk.AwaitingEndpointApproval: 1}, asked[2])
+}
+
+// What a watch could not do, or not read, it has told of once, however often it goes on as a new run.
+func TestWatchContinuedAsNewTellsOfItsTroubleOnce(t *testing.T) {
+	for name, trouble := range map[cmk.FindingCode]func(*watched){
+		cmk.FindingRepairFailed: func(w *watched) {
+			w.after(time.Hour, func(l *activities.Look) { l.Endpoints[0].Status = cmk.EndpointFailed })
+		},
+		cmk.FindingProjectUnreadable: func(w *watched) {
+			w.RegisterDelayedCallback(func() { w.now = nil }, time.Hour)
+		},
+	} {
+		t.Run(string(name), func(t *testing.T) {
+			request := cmk.WatchRequest{}
+			for round := range 3 {
+				w := newWatched(t)
+				w.OnActivity(atlas.RemoveEndpoints, mock.Anything, mock.Anything).
+					Return(temporal.NewNonRetryableApplicationError("no", "NO", nil)).Maybe()
+				w.OnActivity(atlas.EnsureEndpoints, mock.Anything, mock.Anything).
+					Return(nil, temporal.NewNonRetryableApplicationError("no", "NO", nil)).Maybe()
+				trouble(w)
+				if round > 0 {
+					w.now.Endpoints[0].Status = cmk.EndpointFailed
+					if name == cmk.FindingProjectUnreadable {
+						w.now = nil
+					}
+				}
+				w.RegisterDelayedCallback(func() {
+					w.SetContinueAsNewSuggested(true)
+					w.SignalWorkflow(cmk.SignalRetry, cmk.Resolution{By: "approver"})
+				}, 5*time.Hour)
+				request.Repair = []cmk.Repair{cmk.RepairRemakeFailed}
+				w.run(24*time.Hour, request)
+				var next *workflow.ContinueAsNewError
+				require.ErrorAs(t, w.GetWorkflowError(), &next)
+				request = cmk.WatchRequest{}
+				require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &request))
+				require.True(t, slices.ContainsFunc(request.Progress.Findings, func(f cmk.Finding) bool { return f.Code == name }), "round %d", round)
+				if round == 0 {
+					require.Contains(t, w.opened(), name)
+				} else {
+					require.Empty(t, w.told, "round %d", round)
+				}
+			}
+		})
+	}
+}
+
+// A watch that cannot find out who holds the project tells of it, and goes on.
+func TestWatchOutlivesALeaseThatCannotBeLookedAt(t *testing.T) {
+	w := newWatched(t)
+	var server *activities.Temporal
+	w.OnActivity(server.FindLeaseHolder, mock.Anything, mock.Anything).
+		Return(nil, temporal.NewNonRetryableApplicationError("not allowed", "PermissionDenied", nil))
+	w.after(time.Hour, func(l *activities.Look) { l.Endpoints[0].Status = cmk.EndpointFailed })
+	w.RegisterDelayedCallback(w.CancelWorkflow, 9*time.Hour)
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, input json.RawMessage) error {
+		held := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: cmk.LeaseID(aProject)}), cmk.LeaseWorkflow)
+		if err := held.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+			return err
+		}
+		_, err := WatchProject(ctx, input)
+		return err
+	}, workflow.RegisterOptions{Name: "beside another"})
+	w.ExecuteWorkflow("beside another", json.RawMessage(`{"projectId": "`+aProject+`", "repair": ["remake-failed"]}`))
+	require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), "%v", w.GetWorkflowError())
+	require.Contains(t, w.opened(), cmk.FindingRepairFailed)
 }
