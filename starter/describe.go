@@ -25,6 +25,9 @@ func block(s cmk.Status, workflowID string, now time.Time) []string {
 	}
 	out = append(out, indent(align(rows))...)
 	out = append(out, stateLines(s, endOr(s, now))...)
+	if s.Workflow == cmk.WatchProject || s.Workflow == cmk.WatchOrganization { // those of a change stand in its plan
+		out = append(out, indent(findingLines(s.Findings))...)
+	}
 	for _, w := range s.Awaiting {
 		if w.For == cmk.AwaitingEndpoint {
 			continue // its own line says so

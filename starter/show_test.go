@@ -233,3 +233,14 @@ func TestStatus(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(got.out), &back))
 	require.Equal(t, s, back)
 }
+
+// The status of a watch says what needs attention.
+func TestStatusOfAWatchShowsItsFindings(t *testing.T) {
+	t.Parallel()
+	lines := block(cmk.Status{
+		Workflow: cmk.WatchProject, ProjectID: "64b7f0c2a1b2c3d4e5f60718", Phase: cmk.PhaseAttention,
+		Findings: []cmk.Finding{{Code: cmk.FindingClusterWithoutKey, Severity: cmk.SeverityWarning, Detail: "as it is", Remedy: "do this"}},
+	}, "cmk-watch-64b7f0c2a1b2c3d4e5f60718", time.Now())
+	require.Contains(t, strings.Join(lines, "\n"), "warning  CLUSTER_WITHOUT_KEY: as it is")
+	require.Contains(t, strings.Join(lines, "\n"), "→ do this")
+}
