@@ -76,9 +76,9 @@ unit: ## Run the tests that need no Temporal server
 	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/... ./testsuite/search
 
 .PHONY: test-browser
-test-browser: temporal ## Drive a change through the web UI with Chromium, and keep screenshots in dist/browser
+test-browser: temporal ## Start every workflow in the web UI with Chromium, approve there, and keep screenshots in dist/browser
 	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
-	go test -count=1 -tags browser -run TestWebUI ./testsuite/docs
+	go test -count=1 -tags browser -run 'TestWebUI|TestEveryWorkflowFromTheUI' ./testsuite/docs
 
 .PHONY: test-tctl
 test-tctl: temporal bin/tctl ## Run the commands of docs/tctl.md as they are written

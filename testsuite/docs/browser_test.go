@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/devserver"
 )
 
@@ -25,7 +28,9 @@ import (
 type person struct {
 	t      *testing.T
 	ctx    context.Context //nolint:containedctx // the browser itself: chromedp keeps it there
-	ui     string
+	reader *reading
+	// ui is where the namespace is, id the run in question.
+	ui, id string
 	shots  string
 	number int
 }
@@ -33,16 +38,11 @@ type person struct {
 // A person drives a change through Temporal's web UI alone: starts it from the form, reads what it waits for, approves by the
 // signal dialog and by an update, and sees it complete. Screenshots are kept in dist/browser.
 func TestWebUI(t *testing.T) {
-	th := *shared
-	server, err := devserver.Start(t.Context(), devserver.Options{Fast: true, UI: true, LogFile: filepath.Join(t.TempDir(), "server.log")})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = server.Stop() })
-	th.server = server
-	r := begin(t, &th)
-	r.enter("new")
-	p := newPerson(t, fmt.Sprintf("%s/namespaces/%s", server.UIURL, r.env["TEMPORAL_NAMESPACE"]), filepath.Join(th.root, "dist", "browser"))
+	th := withUI(t)
+	p := newPerson(t, th)
+	p.goTo("new")
 
-	p.start("EnableWithPrivateEndpoints", requestOf(t, "../../docs/temporal.md"))
+	p.start(cmk.EnableWithPrivateEndpoints, cmk.WorkflowID(project), requestOf(t, "../../docs/temporal.md"))
 	p.details()
 	p.sees("approve-endpoint")
 	p.shoot("waits")
@@ -51,13 +51,94 @@ func TestWebUI(t *testing.T) {
 	p.sees("approved")
 	p.shoot("one-approved")
 	p.update("approve-endpoint", `{"by": "alex@security", "region": "all"}`)
-	p.open("/workflows/cmk-" + project)
-	p.sees("Completed")
-	p.sees(`"phase": "done"`)
-	p.shoot("completed")
+	p.completed()
 	p.open("/workflows")
 	p.sees("cmk-" + project)
+	p.columns("AtlasProjectId", "CmkPhase", "CmkAwaiting")
+	for _, value := range []string{cmk.EnableWithPrivateEndpoints, project, string(cmk.PhaseDone)} {
+		p.until("find it in the list", fmt.Sprintf(`[...document.querySelectorAll('td')].some(cell => cell.innerText.trim() === %q)`, value))
+	}
+	p.until("turn to the columns", `[...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth).every(e => (e.scrollLeft = e.scrollWidth, true))`)
 	p.shoot("list")
+}
+
+// Each workflow type is started from the form with the very example of the reference, shows what it waits for, and goes on by
+// the signal that it names.
+func TestEveryWorkflowFromTheUI(t *testing.T) {
+	examples := examplesOf(t, "../../docs/reference.md")
+	p := newPerson(t, withUI(t))
+	for _, s := range []struct {
+		workflow, world, id string
+		// sees is what the details say, unless the run ends by itself; signal, with its payload, is what they ask for.
+		sees, signal, payload string
+		// goesOn is true of a run that does not end.
+		goesOn bool
+	}{
+		{workflow: cmk.WatchProject, world: "enabled", id: cmk.WatchID(project), sees: cmk.WatchProject + " of project " + project, goesOn: true},
+		{workflow: cmk.WatchOrganization, id: "cmk-watch-" + organization, sees: cmk.WatchOrganization + " of", goesOn: true},
+		{workflow: cmk.ReadProject, id: "cmk-read-" + project},
+		{workflow: cmk.AddPrivateEndpoints, sees: cmk.SignalApproveEndpoint, signal: cmk.SignalApproveEndpoint, payload: `{"by": "alex@security", "region": "all"}`},
+		{workflow: cmk.EncryptClusters},
+		{workflow: cmk.RemovePrivateEndpoints, sees: "approval of plan", signal: cmk.SignalApprove, payload: `{"by": "alex@security"}`},
+		{workflow: cmk.RotateKey, sees: "approval of plan", signal: cmk.SignalReject, payload: `{"by": "alex@security"}`},
+		{workflow: cmk.DisablePrivateNetworking, sees: "approval of plan", signal: cmk.SignalApprove, payload: `{"by": "alex@security"}`},
+		{workflow: cmk.SafeDisableCMK, sees: "approval of plan", signal: cmk.SignalApprove, payload: `{"by": "alex@security"}`},
+		{workflow: cmk.EnableWithPrivateEndpoints, world: "new", sees: cmk.SignalApproveEndpoint, signal: cmk.SignalApproveEndpoint, payload: `{"by": "alex@security", "region": "all"}`},
+		{workflow: cmk.MigrateUserToRole, world: "legacy", sees: "approval of plan", signal: cmk.SignalReject, payload: `{"by": "alex@security"}`},
+		{workflow: cmk.RetireAccess, id: cmk.RetireID("AKIAATLASUSEREXAMPLE")},
+	} {
+		if s.world != "" {
+			p.goTo(s.world)
+		}
+		if s.id == "" {
+			s.id = cmk.WorkflowID(project)
+		}
+		require.Contains(t, examples, s.workflow)
+		p.start(s.workflow, s.id, examples[s.workflow])
+		delete(examples, s.workflow)
+		if s.sees != "" {
+			p.details()
+			p.sees(s.sees)
+			p.shoot(s.workflow)
+		}
+		if s.signal != "" {
+			p.signal(s.signal, s.payload)
+		}
+		switch {
+		case s.goesOn:
+		case s.signal == cmk.SignalReject || s.workflow == cmk.RetireAccess: // refused, by a person or by preflight
+			p.open("/workflows/" + s.id)
+			p.sees("Failed")
+		default:
+			p.completed()
+		}
+	}
+	require.Empty(t, examples, "workflow types that were not started")
+}
+
+// withUI is the theatre with a server of its own that has a web UI.
+func withUI(t *testing.T) *theatre {
+	t.Helper()
+	th := *shared
+	server, err := devserver.Start(t.Context(), devserver.Options{Fast: true, UI: true, LogFile: filepath.Join(t.TempDir(), "server.log")})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop() })
+	th.server = server
+	return &th
+}
+
+// examplesOf are the requests that the reference shows, by workflow type.
+func examplesOf(t *testing.T, page string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	examples := map[string]string{}
+	for _, m := range regexp.MustCompile("(?s)\n### ([A-Za-z]+)\n\n```json\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		var compact bytes.Buffer
+		require.NoError(t, json.Compact(&compact, []byte(m[2])))
+		examples[m[1]] = compact.String()
+	}
+	return examples
 }
 
 // requestOf is the request that a page shows.
@@ -72,8 +153,9 @@ func requestOf(t *testing.T, page string) string {
 	return compact.String()
 }
 
-func newPerson(t *testing.T, ui, shots string) *person {
+func newPerson(t *testing.T, th *theatre) *person {
 	t.Helper()
+	shots := filepath.Join(th.root, "dist", "browser", t.Name())
 	require.NoError(t, os.MkdirAll(shots, 0o755))
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1500, 1400),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
@@ -81,10 +163,17 @@ func newPerson(t *testing.T, ui, shots string) *person {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	p := &person{t: t, ctx: ctx, ui: ui, shots: shots}
-	_, err := chromedp.Run(ctx, chromedp.Navigate(ui)) // the first call begins the browser, and must not have a deadline
+	p := &person{t: t, ctx: ctx, reader: begin(t, th), shots: shots}
+	_, err := chromedp.Run(ctx, chromedp.Navigate(th.server.UIURL)) // the first call begins the browser, and must not have a deadline
 	require.NoError(t, err)
 	return p
+}
+
+// goTo turns to a world and a namespace of their own.
+func (p *person) goTo(world string) {
+	p.t.Helper()
+	p.reader.enter(world)
+	p.ui = fmt.Sprintf("%s/namespaces/%s", p.reader.theatre.server.UIURL, p.reader.env["TEMPORAL_NAMESPACE"])
 }
 
 // until does something again until it gives true.
@@ -92,7 +181,12 @@ func (p *person) until(what, script string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](script, chromedp.WithPollingInterval(100*time.Millisecond), chromedp.WithPollingTimeout(patience))); err != nil {
+	poll := chromedp.Poll[bool](script, chromedp.WithPollingInterval(100*time.Millisecond), chromedp.WithPollingTimeout(patience))
+	_, err := chromedp.Run(ctx, poll)
+	for err != nil && strings.Contains(err.Error(), "Cannot find context") { // the page that was looked at has just been left
+		_, err = chromedp.Run(ctx, poll)
+	}
+	if err != nil {
 		p.shoot("failed")
 		if html, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.outerHTML")); err == nil {
 			_ = os.WriteFile(filepath.Join(p.shots, "failed.html"), []byte(html), 0o600)
@@ -156,9 +250,10 @@ func (p *person) is(script string) bool {
 	return err == nil && so
 }
 
-func (p *person) start(workflow, input string) {
+func (p *person) start(workflow, id, input string) {
 	p.t.Helper()
-	p.open("/workflows/start-workflow?workflowId=cmk-" + project + "&taskQueue=atlas-cmk&workflowType=" + workflow)
+	p.id = id
+	p.open("/workflows/start-workflow?workflowId=" + id + "&taskQueue=atlas-cmk&workflowType=" + workflow)
 	p.sees("Task Queue is Active") // from then on the form is not drawn anew
 	p.types(input)
 	p.shoot("start")
@@ -167,10 +262,32 @@ func (p *person) start(workflow, input string) {
 	p.shoot("started")
 }
 
+// columns adds columns to the list of workflows, as its gear does.
+func (p *person) columns(names ...string) {
+	p.t.Helper()
+	click := func(what, selector string) {
+		p.until(what, fmt.Sprintf(`(b => b && (b.click(), true))(document.querySelector(%q))`, selector))
+	}
+	click("configure the list", `[data-testid=workflows-summary-table-configuration-button]`)
+	for _, name := range names {
+		click("add "+name, fmt.Sprintf(`[data-testid=orderable-list-item-%s-add-button]`, name))
+	}
+	click("close the configuration", `[data-testid=drawer-close-button]`)
+}
+
+// completed sees the run end well.
+func (p *person) completed() {
+	p.t.Helper()
+	p.open("/workflows/" + p.id)
+	p.sees("Completed")
+	p.sees(`"phase": "done"`)
+	p.shoot("completed")
+}
+
 // details shows the current details of a run, as the run's own page has them.
 func (p *person) details() {
 	p.t.Helper()
-	p.open("/workflows/cmk-" + project)
+	p.open("/workflows/" + p.id)
 	p.until("open the run", `location.pathname.endsWith('/history')`)
 	p.until("turn to the details", `(() => {
 		const tab = document.querySelector('a[href*="/user-metadata"], a[href*="/metadata"]');
@@ -178,6 +295,7 @@ func (p *person) details() {
 		tab.click();
 		return true;
 	})()`)
+	p.until("see the details", `location.pathname.endsWith('metadata')`)
 }
 
 // message sends a signal or an update by the dialog of a run's page.

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -32,6 +33,9 @@ Only the fields in bold are needed. Durations are strings such as ` + "`90s`, `7
 `)
 	for _, r := range cmk.RequestTypes() {
 		fmt.Fprintf(&b, "\n### %s\n\n", r.Workflow)
+		if err := example(&b, r.Workflow+".json"); err != nil {
+			return "", err
+		}
 		if err := fields(&b, r.Workflow+".json"); err != nil {
 			return "", err
 		}
@@ -79,14 +83,36 @@ Only the fields in bold are needed. Durations are strings such as ` + "`90s`, `7
 	return b.String(), err
 }
 
-// fields is a table of the fields of a published schema.
-func fields(b *strings.Builder, name string) error {
+// readSchema reads a published schema.
+func readSchema(name string) (s node, err error) {
 	text, err := published.Files.ReadFile(name)
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(text, &s)
+}
+
+// example is the document that a published schema gives for one.
+func example(b *strings.Builder, name string) error {
+	s, err := readSchema(name)
 	if err != nil {
 		return err
 	}
-	var s node
-	if err := json.Unmarshal(text, &s); err != nil {
+	if len(s.Examples) == 0 {
+		return fmt.Errorf("%s has no example", name)
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, s.Examples[0], "", "  "); err != nil {
+		return err
+	}
+	fmt.Fprintf(b, "```json\n%s\n```\n\n", text.String())
+	return nil
+}
+
+// fields is a table of the fields of a published schema.
+func fields(b *strings.Builder, name string) error {
+	s, err := readSchema(name)
+	if err != nil {
 		return err
 	}
 	b.WriteString("| field | form | |\n|---|---|---|\n")
@@ -101,7 +127,7 @@ type node struct {
 	Enum        []string
 	Const       string
 	Format      string
-	Examples    []any
+	Examples    []json.RawMessage
 	Items       *node
 	OneOf       []node
 	Required    []string
