@@ -160,7 +160,11 @@ func standing(s cmk.Status) string {
 		// Whether that is enough shows only in the moment after.
 		return fmt.Sprintf("now in phase %s, decided on by %s", s.Phase, voters(s.Approvals))
 	}
-	return fmt.Sprintf("now in phase %s, waiting for %s", s.Phase, s.Awaiting[0].What)
+	var what []string
+	for _, w := range s.Awaiting {
+		what = append(what, w.What)
+	}
+	return fmt.Sprintf("now in phase %s, waiting for %s", s.Phase, strings.Join(what, "; "))
 }
 
 func voters(votes []cmk.Vote) string {

@@ -19,6 +19,10 @@ type lines struct {
 }
 
 func (l *lines) status(s cmk.Status) {
+	// A write that is new together with a phase is as a rule the last of the phase before. It knows itself when it was.
+	for _, w := range newWrites(l.last, s) {
+		l.print("%6s  wrote %s: %s (%s)", age(s.Started, w.At), w.System, w.Operation, w.Object)
+	}
 	for _, line := range happened(l.last, s, l.workflowID) {
 		l.print("%6s  %s", age(s.Started, endOr(s, l.now())), line)
 	}
@@ -34,15 +38,17 @@ func (l *lines) silent(why string) {
 
 func (l *lines) end() {}
 
-// happened tells what is new in a status.
+// newWrites are those that an earlier status has not.
+func newWrites(before, now cmk.Status) []cmk.Write {
+	if len(now.Writes) < len(before.Writes) {
+		return nil
+	}
+	return now.Writes[len(before.Writes):]
+}
+
+// happened tells what else is new in a status.
 func happened(before, now cmk.Status, workflowID string) []string {
 	var out []string
-	// A write that is new together with a phase is as a rule the last of the phase before.
-	if len(now.Writes) >= len(before.Writes) {
-		for _, w := range now.Writes[len(before.Writes):] {
-			out = append(out, fmt.Sprintf("wrote %s: %s (%s)", w.System, w.Operation, w.Object))
-		}
-	}
 	if now.Phase != before.Phase {
 		out = append(out, "phase "+string(now.Phase))
 	}

@@ -37,7 +37,7 @@ func stepLines(p cmk.Plan) []string {
 
 func state(s cmk.Step) string {
 	if s.Exists {
-		return "exists"
+		return "is so"
 	}
 	return "will write"
 }

@@ -89,16 +89,16 @@ func TestLinesTellEachThingOnce(t *testing.T) {
 	second.Endpoints[1].Votes = []cmk.Vote{{By: "alex", Approved: true}}
 	second.Phase, second.Awaiting = cmk.PhaseClusters, nil
 	second.Clusters[0].Provider, second.Clusters[0].State = cmk.ProviderAWS, cmk.ClusterUpdating
-	second.Writes = append(second.Writes, cmk.Write{System: cmk.SystemAtlas, Operation: "switch cluster", Object: "payments"})
+	second.Writes = append(second.Writes, cmk.Write{At: began().Add(80 * time.Second), System: cmk.SystemAtlas, Operation: "switch cluster", Object: "payments"})
 	second.Refusals = []cmk.Refusal{{Signal: cmk.SignalApproveEndpoint, By: "dana", Code: cmk.RefusedRequester, Why: "not you"}}
 	require.Equal(t, []string{
-		"  1:30  wrote IAM: create role (arn:r)",
+		"  0:00  wrote IAM: create role (arn:r)",
 		"  1:30  phase endpoints",
 		"  1:30  endpoint EU_WEST_1 e1: ACTIVE, approved by alex",
 		"  1:30  endpoint US_EAST_1 e2: INITIATING, approval waits",
 		"  1:30  cluster payments: NONE IDLE, EU_WEST_1",
 		"  1:30  waits for approval of the private endpoint in US_EAST_1: starter approve cmk-x --endpoint e2 --by NAME",
-		"  1:30  wrote Atlas: switch cluster (payments)",
+		"  1:20  wrote Atlas: switch cluster (payments)",
 		"  1:30  phase clusters",
 		"  1:30  endpoint US_EAST_1 e2: ACTIVE, approved by alex",
 		"  1:30  cluster payments: AWS UPDATING, EU_WEST_1",
@@ -162,7 +162,7 @@ func TestPlan(t *testing.T) {
 	require.True(t, f.request.DryRun)
 	require.Equal(t, `Plan 1f2e for project 64b7f0c2a1b2c3d4e5f60718: 3 steps, 2 of them write
 
-  1.  exists      IAM role        arn:r
+  1.  is so       IAM role        arn:r
   2.  will write  switch cluster  a
   3.  will write  switch cluster  b
 
