@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -53,10 +54,7 @@ type told struct{ Action, Package, Test, Output string }
 func fails(ctx context.Context, root, overlay string, t test) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	args := []string{"test", "-json", "-vet=off", "-failfast", "-timeout=0"}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
+	args := []string{"test", "-json", "-vet=off", "-failfast", "-count=1", "-timeout=0"}
 	if t.run != "" {
 		args = append(args, "-run", t.run)
 	}
@@ -66,6 +64,9 @@ func fails(ctx context.Context, root, overlay string, t test) (string, error) {
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
+	if overlay != "" { // in the environment, for the worker too that end-to-end tests build
+		cmd.Env = append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var complaints bytes.Buffer
