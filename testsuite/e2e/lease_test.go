@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
@@ -106,4 +108,47 @@ func (s *stage) open(id string) bool {
 	defer cancel()
 	got, err := s.temporal.DescribeWorkflowExecution(ctx, id, "")
 	return err == nil && got.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+}
+
+// Of two changes of one project that begin in the same moment, of different types too, one goes on, and the other is told
+// which.
+func TestTwoChallengers(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared, sim.Options{World: grown(nil)})
+	s.start()
+	s.ready()
+	runs := make(chan client.WorkflowRun, 2)
+	for workflow, request := range map[string]any{
+		cmk.SafeDisableCMK:           cmk.DisableRequest{ExitOptions: cmk.ExitOptions{ProjectID: sim.ProjectA}},
+		cmk.DisablePrivateNetworking: cmk.NetworkingRequest{ExitOptions: cmk.ExitOptions{ProjectID: sim.ProjectA}},
+	} {
+		go func() {
+			run, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "challenger-" + workflow, TaskQueue: cmk.TaskQueue}, workflow, request)
+			assert.NoError(t, err)
+			runs <- run
+		}()
+	}
+	a, b := <-runs, <-runs
+	ended := make(chan client.WorkflowRun, 2)
+	for _, run := range []client.WorkflowRun{a, b} {
+		go func() {
+			_ = run.Get(t.Context(), nil)
+			ended <- run
+		}()
+	}
+	loser, winner := <-ended, a
+	if loser == a {
+		winner = b
+	}
+	var busy *temporal.ApplicationError
+	require.ErrorAs(t, loser.Get(t.Context(), nil), &busy)
+	require.Equal(t, cmk.ErrProjectBusy, busy.Type())
+	var holder cmk.Holder
+	require.NoError(t, busy.Details(&holder))
+	require.Equal(t, winner.GetID(), holder.WorkflowID)
+	require.Equal(t, winner.GetRunID(), holder.RunID)
+	s.until(winner, "waiting for its plan's approval", arrived(cmk.PhasePlanApproval))
+	require.Empty(t, s.writes())
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), winner.GetID(), ""))
+	s.result(winner)
 }
