@@ -69,6 +69,7 @@ func TestAddPrivateEndpoints(t *testing.T) {
 	require.Equal(t, cmk.EndpointActive, report.Endpoints[0].Status)
 	require.Len(t, s.writes(), 3, "a replica, the role's use of it, and an endpoint: %v", s.writes())
 	require.Len(t, report.Writes, 3)
+	s.eventsAtMost(run, 120)
 	s.record(run, "add")
 
 	again := s.add(nil)
@@ -162,6 +163,7 @@ func TestEncryptClusters(t *testing.T) {
 	for _, c := range s.project().Clusters {
 		require.Equal(t, cmk.ProviderAWS, c.Provider, c.Name)
 	}
+	s.eventsAtMost(run, 80)
 	s.record(run, "encrypt")
 
 	again := s.encrypt(nil)

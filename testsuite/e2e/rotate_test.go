@@ -61,6 +61,7 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, awssim.MultiRegionKeyARN, report.Rotation.FormerKey)
 	require.Equal(t, grownRoleARN, report.Rotation.RoleARN)
 	require.Contains(t, strings.Join(report.Keep, "\n"), "former KMS key "+awssim.MultiRegionKeyARN)
+	s.eventsAtMost(run, 165)
 	s.record(run, "rotate")
 
 	again := s.rotate(nil)

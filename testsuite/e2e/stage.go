@@ -282,6 +282,12 @@ func (s *stage) history(run client.WorkflowRun) *history.History {
 // recordings names the environment variable that says where to keep histories, to be replayed by every later version.
 const recordings = "ATLAS_CMK_RECORD_HISTORIES"
 
+// eventsAtMost bounds the history of a run that has ended.
+func (s *stage) eventsAtMost(run client.WorkflowRun, most int) {
+	s.t.Helper()
+	require.LessOrEqual(s.t, len(s.history(run).Events), most)
+}
+
 // record keeps the run's history under a name that tells which way it went, when histories are being recorded.
 func (s *stage) record(run client.WorkflowRun, name string) {
 	s.t.Helper()
