@@ -65,7 +65,6 @@ test race crash limits verify: export GOGC := 400
 test: temporal ## Run every test: unit and replay with the race detector, then end to end on a real Temporal server
 	go test -race -timeout 30m $$(go list ./... | grep -v -e '/testsuite/e2e$$' -e '/testsuite/search$$' -e '/testsuite/docs$$')
 	go test -timeout 30m ./testsuite/search ./testsuite/docs
-	go test -race -timeout 10m -run '^TestEnableFromNothing$$' ./testsuite/e2e # the main job, and the worker too
 	go test -timeout 40m ./testsuite/e2e # real processes and clocks: by itself, so that nothing starves
 
 .PHONY: race

@@ -79,8 +79,12 @@ func (r *reading) run(blocks []block) {
 	}
 }
 
-// patience bounds a block.
-const patience = 2 * time.Minute
+const (
+	// patience bounds a block.
+	patience = 2 * time.Minute
+	// pause is how often a reader looks again.
+	pause = 500 * time.Millisecond
+)
 
 // do runs a block.
 func (r *reading) do(b block) {
@@ -90,10 +94,13 @@ func (r *reading) do(b block) {
 		r.leave(b)
 		return
 	}
+	again := time.NewTicker(pause)
+	defer again.Stop()
 	for {
 		out, code := r.bash(b.text)
 		if b.until != "" && !strings.Contains(out, b.until) && time.Since(began) < patience {
-			continue // the command itself takes long enough for a pause
+			<-again.C
+			continue
 		}
 		require.Equal(r.t, b.exit, code, "%s\n%s\n%s", b, b.text, out)
 		require.Contains(r.t, out, b.until, b)

@@ -15,9 +15,10 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/world"
 )
 
+// The main job, from nothing to verified. Its worker watches itself for data races.
 func TestEnableFromNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, shared, sim.Options{})
+	s := newStage(t, built(t, "-race"), sim.Options{})
 	s.start()
 	run := s.enable(nil)
 	s.until(run, "waiting for approval alone", func(st cmk.Status) bool {
@@ -52,6 +53,7 @@ func TestEnableFromNothing(t *testing.T) {
 	require.Empty(t, report.Writes)
 	require.Len(t, s.writes(), before, "a finished change that is run again writes nothing")
 	s.record(again, "enable-done-already")
+	require.NoError(t, s.worker.Stop(), "it ends with an error if it has seen a race")
 }
 
 // A project of one region and one cluster.

@@ -47,7 +47,7 @@ func openTheatre(ctx context.Context) (*theatre, func(), error) {
 		return nil, nil, err
 	}
 	th := &theatre{worker: filepath.Join(dir, "worker")}
-	build := exec.CommandContext(ctx, "go", "build", forRace, "-o", th.worker, "github.com/atlas-cmk/atlas-cmk/worker")
+	build := exec.CommandContext(ctx, "go", "build", "-o", th.worker, "github.com/atlas-cmk/atlas-cmk/worker")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, nil, fmt.Errorf("build the worker: %w\n%s", err, out)
 	}

@@ -17,21 +17,27 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 )
 
+// built is the theatre with the worker built in another way.
+func built(t *testing.T, flags ...string) *theatre {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "worker")
+	args := append(append([]string{"build"}, flags...), "-o", path, "github.com/atlas-cmk/atlas-cmk/worker")
+	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return &theatre{server: shared.server, worker: path}
+}
+
 // Another build of the worker takes the place of the first while a run waits for approval: the new one starts, the old
 // one is asked to stop, and the run goes on where it stood.
 func TestRollingUpgrade(t *testing.T) {
 	t.Parallel()
-	next := filepath.Join(t.TempDir(), "worker")
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version=next", "-o", next, "github.com/atlas-cmk/atlas-cmk/worker")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-
+	next := built(t, "-ldflags", "-X main.version=next")
 	s := newStage(t, shared, sim.Options{})
 	s.start()
 	run := s.enable(nil)
 	s.until(run, "waiting for approval", waitingForApproval)
 	old := s.worker
-	s.theatre = &theatre{server: shared.server, worker: next}
+	s.theatre = next
 	s.start()
 	require.NoError(t, old.Stop())
 	s.approveAll(run)
