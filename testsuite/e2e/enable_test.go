@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,8 @@ import (
 func TestEnableFromNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, built(t, "-race"), sim.Options{})
+	races := filepath.Join(t.TempDir(), "races")
+	s.env["GORACE"] = "log_path=" + races
 	s.start()
 	run := s.enable(nil)
 	s.until(run, "waiting for approval alone", func(st cmk.Status) bool {
@@ -53,7 +56,10 @@ func TestEnableFromNothing(t *testing.T) {
 	require.Empty(t, report.Writes)
 	require.Len(t, s.writes(), before, "a finished change that is run again writes nothing")
 	s.record(again, "enable-done-already")
-	require.NoError(t, s.worker.Stop(), "it ends with an error if it has seen a race")
+	require.NoError(t, s.worker.Stop())
+	seen, err := filepath.Glob(races + "*")
+	require.NoError(t, err)
+	require.Empty(t, seen, "data races")
 }
 
 // A project of one region and one cluster.
