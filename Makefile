@@ -64,7 +64,8 @@ test race crash limits verify: export GOGC := 400
 .PHONY: test
 test: temporal ## Run every test: unit and replay with the race detector, then end to end on a real Temporal server
 	go test -race -timeout 30m $$(go list ./... | grep -v -e '/testsuite/e2e$$' -e '/testsuite/search$$' -e '/testsuite/docs$$')
-	go test -timeout 30m ./testsuite/search ./testsuite/docs
+	go test -timeout 30m ./testsuite/search
+	go test -timeout 30m ./testsuite/docs # one after the other they take less than side by side
 	go test -timeout 40m ./testsuite/e2e # real processes and clocks: by itself, so that nothing starves
 
 .PHONY: race
