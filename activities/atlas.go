@@ -51,7 +51,6 @@ type Lease struct {
 // Project is what Atlas shows of a project, as far as encryption at rest goes.
 type Project struct {
 	ID         string       `json:"id"`
-	Name       string       `json:"name"`
 	Encryption Encryption   `json:"encryption"`
 	Roles      []AccessRole `json:"roles,omitempty"`
 	Endpoints  []Endpoint   `json:"endpoints,omitempty"`
@@ -145,11 +144,8 @@ func (a *Atlas) ReadProject(ctx context.Context, in ProjectInput) (*Project, err
 }
 
 func (a *Atlas) project(ctx context.Context, in ProjectInput) (*Project, error) {
-	group, response, err := a.api.ProjectsApi.GetGroup(ctx, in.ProjectID).Execute()
-	if err != nil {
-		return nil, atlasError(err, response, "read project %s", in.ProjectID)
-	}
-	p := &Project{ID: in.ProjectID, Name: group.GetName(), At: a.pace.clock().Now().UTC()}
+	p := &Project{ID: in.ProjectID, At: a.pace.clock().Now().UTC()}
+	var err error
 	if p.Encryption, err = a.encryption(ctx, in.ProjectID); err != nil {
 		return nil, err
 	}

@@ -39,6 +39,19 @@ type Snapshots struct {
 	Forever bool      `json:"forever,omitempty"`
 }
 
+// EncryptedProject is a project with what depends on its key.
+type EncryptedProject struct {
+	Project    *Project    `json:"project"`
+	Dependents *Dependents `json:"dependents"`
+}
+
+// EncryptedProjectInput names a project.
+type EncryptedProjectInput struct {
+	ProjectID string `json:"projectId"`
+	// PublicPath asks for the addresses too from which the key is reached over the public path.
+	PublicPath bool `json:"publicPath,omitempty"`
+}
+
 // DependentsInput names a project.
 type DependentsInput struct {
 	ProjectID string `json:"projectId"`
@@ -48,45 +61,87 @@ type DependentsInput struct {
 	SnapshotsOnly bool `json:"snapshotsOnly,omitempty"`
 }
 
+// ReadEncryptedProject reads a project, and what depends on its key, which takes two calls for each cluster: search nodes may
+// be on the key for a while after the project's setting has been turned off. An Atlas that does not answer is given up.
+func (a *Atlas) ReadEncryptedProject(ctx context.Context, in EncryptedProjectInput) (*EncryptedProject, error) {
+	p, err := a.ReadProject(ctx, ProjectInput{ProjectID: in.ProjectID})
+	if err != nil {
+		return nil, err
+	}
+	out := &Dependents{SearchNodes: p.Encryption.SearchNodes}
+	if err := a.readOther(ctx, in, out); err != nil {
+		return nil, unlessSilentFor(ctx, a.pace.clock(), silence, err)
+	}
+	ask := asked{search: true, patience: silence}
+	if err := a.readOfClusters(ctx, in.ProjectID, p.Clusters, ask, out); err != nil {
+		return nil, err
+	}
+	return &EncryptedProject{Project: p, Dependents: out}, nil
+}
+
+// ReadDependents reads what depends on a project's key, or the snapshots alone. That takes two calls for each cluster, or one.
+// An Atlas that does not answer is given up, unless it is only about the snapshots: by then all else is done.
+func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Dependents, error) {
+	ask := asked{search: !in.SnapshotsOnly, afterwards: in.SnapshotsOnly, onKey: in.OnKey, patience: silence}
+	if in.SnapshotsOnly {
+		ask.patience = bear
+	}
+	clusters, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
+		return nil, unlessSilentFor(ctx, a.pace.clock(), ask.patience, err)
+	}
+	out := &Dependents{}
+	if !in.SnapshotsOnly {
+		now, err := a.encryption(ctx, in.ProjectID)
+		if err == nil {
+			err = a.readOther(ctx, EncryptedProjectInput{ProjectID: in.ProjectID, PublicPath: true}, out)
+		}
+		if err != nil {
+			return nil, unlessSilentFor(ctx, a.pace.clock(), ask.patience, err)
+		}
+		out.SearchNodes = now.SearchNodes
+	}
+	return out, a.readOfClusters(ctx, in.ProjectID, clusters, ask, out)
+}
+
+// asked is what is to be read of each cluster.
+type asked struct {
+	// search says whether to look for search nodes.
+	search bool
+	// afterwards leaves out clusters that have no backups, and so no snapshots since they were read before the change.
+	afterwards bool
+	// onKey are clusters that have left the key of late: their snapshots need it.
+	onKey    []string
+	patience time.Duration
+}
+
 // dependentsOf is what depends on the key of a cluster.
 type dependentsOf struct {
 	Search    *SearchDeployment `json:"search,omitempty"`
 	Snapshots *Snapshots        `json:"snapshots,omitempty"`
 }
 
-// ReadDependents reads them all, or the snapshots alone. That takes two calls for each cluster, or one. An Atlas that does not
-// answer is given up, unless it is only about the snapshots: by then all else is done.
-func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Dependents, error) {
-	patience := silence
-	if in.SnapshotsOnly {
-		patience = bear
-	}
-	clusters, err := a.clusters(ctx, in.ProjectID)
-	if err != nil {
-		return nil, unlessSilentFor(ctx, a.pace.clock(), patience, err)
-	}
-	out := &Dependents{}
-	if !in.SnapshotsOnly {
-		if err := a.readOther(ctx, in.ProjectID, out); err != nil {
-			return nil, unlessSilentFor(ctx, a.pace.clock(), patience, err)
-		}
-	}
-	found, err := ofEach(ctx, a.pace.clock(), patience, clusterNames(clusters), func(ctx context.Context, name string) (of dependentsOf, err error) {
+// readOfClusters reads what depends on the key of each cluster.
+func (a *Atlas) readOfClusters(ctx context.Context, projectID string, clusters []Cluster, ask asked, out *Dependents) error {
+	found, err := ofEach(ctx, a.pace.clock(), ask.patience, clusterNames(clusters), func(ctx context.Context, name string) (of dependentsOf, err error) {
 		c := clusters[slices.IndexFunc(clusters, func(c Cluster) bool { return c.Name == name })]
-		if !in.SnapshotsOnly {
-			if of.Search, err = a.searchOf(ctx, in.ProjectID, name); err != nil {
+		if ask.afterwards && !c.Backup {
+			return of, nil // there are none but those that were seen before
+		}
+		if ask.search {
+			if of.Search, err = a.searchOf(ctx, projectID, name); err != nil {
 				return of, err
 			}
 		}
-		needKey := c.Provider != cmk.ProviderNone || slices.Contains(in.OnKey, name)
-		snapshots, err := a.snapshotsOf(ctx, in.ProjectID, c, needKey)
+		needKey := c.Provider != cmk.ProviderNone || slices.Contains(ask.onKey, name)
+		snapshots, err := a.snapshotsOf(ctx, projectID, c, needKey)
 		if snapshots.Count > 0 {
 			of.Snapshots = &snapshots
 		}
 		return of, err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, c := range clusters {
 		of := found[c.Name]
@@ -97,19 +152,16 @@ func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Depend
 			out.Snapshots = append(out.Snapshots, *of.Snapshots)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // readOther reads what depends on the key of the project as such, and where it is called from.
-func (a *Atlas) readOther(ctx context.Context, projectID string, out *Dependents) error {
+func (a *Atlas) readOther(ctx context.Context, in EncryptedProjectInput, out *Dependents) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		got, response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.GetEncryptionAtRest(ctx, projectID).Execute()
-		out.SearchNodes = got.GetEnabledForSearchNodes()
-		return atlasError(err, response, "read the encryption at rest of project %s", projectID)
-	})
-	group.Go(func() (err error) { out.ComplianceRequires, err = a.complianceRequires(ctx, projectID); return })
-	group.Go(func() (err error) { out.Addresses, err = a.addresses(ctx, projectID); return })
+	group.Go(func() (err error) { out.ComplianceRequires, err = a.complianceRequires(ctx, in.ProjectID); return })
+	if in.PublicPath {
+		group.Go(func() (err error) { out.Addresses, err = a.addresses(ctx, in.ProjectID); return })
+	}
 	return group.Wait()
 }
 

@@ -2,9 +2,11 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
@@ -133,6 +135,28 @@ func (a *Atlas) DisableEncryption(ctx context.Context, in DisableInput) error {
 	}
 	off := false
 	_, err = a.patchEncryption(ctx, in.ProjectID, &admin.AWSKMSConfiguration{Enabled: &off})
+	return a.unlessEndpointsStand(ctx, in.ProjectID, err)
+}
+
+// stillEndpoints is Atlas's refusal while private endpoints exist, and for a while after the last has gone.
+const stillEndpoints = "CANNOT_DISABLE_ENCRYPTION_AT_REST_DUE_TO_PRIVATE_ENDPOINTS"
+
+// unlessEndpointsStand is the error as it is; or ErrForeign, if Atlas refuses because of a private endpoint that nobody
+// is deleting, so that to try again would not help.
+func (a *Atlas) unlessEndpointsStand(ctx context.Context, projectID string, err error) error {
+	var refused *temporal.ApplicationError
+	if !errors.As(err, &refused) || refused.Type() != stillEndpoints {
+		return err
+	}
+	all, listErr := a.endpoints(ctx, projectID)
+	if listErr != nil {
+		return listErr
+	}
+	for _, e := range all {
+		if e.Status != cmk.EndpointDeleting {
+			return final(cmk.ErrForeign, "encryption at rest of project %s is not turned off: private endpoint %s in %s is %s", projectID, e.ID, e.Region, e.Status)
+		}
+	}
 	return err
 }
 

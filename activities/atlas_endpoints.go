@@ -151,7 +151,11 @@ func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) er
 		return nil
 	}
 	if !in.Window {
-		if err := a.outOfUse(ctx, in.ProjectID, meant); err != nil {
+		clusters, err := a.clusters(ctx, in.ProjectID)
+		if err == nil {
+			err = outOfUse(clusters, meant)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -175,11 +179,7 @@ func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) er
 }
 
 // outOfUse refuses the deletion of a live path that a cluster depends on.
-func (a *Atlas) outOfUse(ctx context.Context, projectID string, endpoints []Endpoint) error {
-	clusters, err := a.clusters(ctx, projectID)
-	if err != nil {
-		return err
-	}
+func outOfUse(clusters []Cluster, endpoints []Endpoint) error {
 	for _, e := range endpoints {
 		if e.Status == cmk.EndpointFailed || e.Status == cmk.EndpointDeleting {
 			continue

@@ -39,12 +39,15 @@ func (a *Atlas) ObserveDeletable(ctx context.Context, in ObserveDeletableInput) 
 	return meant, nil
 }
 
-// undeletable is an endpoint that Atlas is at work on, nil when there is none. In place of one that is PENDING_RECREATION
-// another is about to come.
+// Deletable says whether Atlas would delete the endpoint: not while it is at work on it. In place of one that is
+// PENDING_RECREATION another is about to come.
+func (e Endpoint) Deletable() bool {
+	return e.Status != cmk.EndpointInitiating && e.Status != cmk.EndpointPendingRecreation
+}
+
+// undeletable is an endpoint that cannot be deleted yet, nil when there is none.
 func undeletable(endpoints []Endpoint) *Endpoint {
-	i := slices.IndexFunc(endpoints, func(e Endpoint) bool {
-		return e.Status == cmk.EndpointInitiating || e.Status == cmk.EndpointPendingRecreation
-	})
+	i := slices.IndexFunc(endpoints, func(e Endpoint) bool { return !e.Deletable() })
 	if i < 0 {
 		return nil
 	}
@@ -194,8 +197,8 @@ func (a *Atlas) delete(ctx context.Context, projectID string, endpoints []Endpoi
 	return nil
 }
 
-// DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more in two looks. It
-// refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
+// DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more; that a list has not
+// been seen empty before its time, the verification sees that follows. It refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
 // one of them, with no other ACTIVE endpoint there; and to begin, with NotEnterable while one of them cannot be
 // deleted.
 func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, error) {
@@ -213,19 +216,12 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 	if e := undeletable(here); e != nil && untouched(here, in.Endpoints) {
 		return nil, final(cmk.ErrNotEnterable, "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
 	}
-	if len(here) == 0 { // and a second look: a list has been seen empty before its time
-		again, err := a.endpoints(ctx, in.ProjectID)
-		if err != nil {
-			return nil, err
-		}
-		if here = in.among(again); len(here) == 0 {
-			a.learnDeletion(ctx)
-			return &Left{}, nil
-		}
-		return nil, notReady(a.pace.Shortest, "%d private endpoints have come back", len(here))
+	if len(here) == 0 {
+		a.learnDeletion(ctx)
+		return &Left{}, nil
 	}
 	if slices.ContainsFunc(here, func(e Endpoint) bool { return e.Status != cmk.EndpointDeleting }) {
-		if err := a.dispensable(ctx, in.ProjectID, here, listed); err != nil {
+		if err := a.dispensable(ctx, in, here, listed); err != nil {
 			return nil, err
 		}
 	}
@@ -247,10 +243,15 @@ func (in LeaveInput) among(all []Endpoint) []Endpoint {
 	})
 }
 
-// dispensable refuses the deletion of a path that a cluster depends on.
-func (a *Atlas) dispensable(ctx context.Context, projectID string, meant, all []Endpoint) error {
-	now, err := a.encryption(ctx, projectID)
+// dispensable refuses the deletion of a path that a cluster depends on; and to begin it, of one that a cluster may depend on
+// until it is at rest: one that has just begun to leave the key shows that it has none.
+func (a *Atlas) dispensable(ctx context.Context, in LeaveInput, meant, all []Endpoint) error {
+	now, err := a.encryption(ctx, in.ProjectID)
 	if err != nil || !now.RequirePrivateNetworking {
+		return err
+	}
+	clusters, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
 		return err
 	}
 	staying := slices.DeleteFunc(slices.Clone(all), func(e Endpoint) bool {
@@ -259,5 +260,14 @@ func (a *Atlas) dispensable(ctx context.Context, projectID string, meant, all []
 	without := slices.DeleteFunc(slices.Clone(meant), func(e Endpoint) bool {
 		return slices.ContainsFunc(staying, func(s Endpoint) bool { return s.Region == e.Region })
 	})
-	return a.outOfUse(ctx, projectID, without)
+	if err := outOfUse(clusters, without); err != nil {
+		return err
+	}
+	for _, c := range clusters {
+		if c.State != cmk.ClusterIdle && !c.Paused && untouched(meant, in.Endpoints) &&
+			slices.ContainsFunc(without, func(e Endpoint) bool { return slices.Contains(c.Regions, e.Region) }) {
+			return final(cmk.ErrNotEnterable, "no private endpoint is deleted yet: cluster %s is %s, and may need its key until it is IDLE", c.Name, c.State)
+		}
+	}
+	return nil
 }

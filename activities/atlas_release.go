@@ -222,13 +222,24 @@ type VerifyExitInput struct {
 // VerifyExit looks at everything once more, and returns the state if it is what was asked for; if not it fails with
 // NotReady, which names what is missing.
 func (a *Atlas) VerifyExit(ctx context.Context, in VerifyExitInput) (*Encryption, error) {
+	now, _, err := a.verifyExit(ctx, in)
+	return now, err
+}
+
+func (a *Atlas) verifyExit(ctx context.Context, in VerifyExitInput) (*Encryption, []Cluster, error) {
 	now, err := a.encryption(ctx, in.ProjectID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	endpoints, err := a.endpoints(ctx, in.ProjectID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	var clusters []Cluster
+	if in.Off || in.Public {
+		if clusters, err = a.clusters(ctx, in.ProjectID); err != nil {
+			return nil, nil, err
+		}
 	}
 	var missing []string
 	lack := func(is bool, what string, args ...any) {
@@ -241,18 +252,40 @@ func (a *Atlas) VerifyExit(ctx context.Context, in VerifyExitInput) (*Encryption
 	for _, e := range endpoints {
 		lack(in.Off || in.Public || slices.Contains(in.Gone, e.ID), "private endpoint %s in %s is %s", e.ID, e.Region, e.Status)
 	}
-	if in.Off || in.Public {
-		clusters, err := a.clusters(ctx, in.ProjectID)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range clusters {
-			lack(in.Off && c.Provider != cmk.ProviderNone, "cluster %s has provider %s", c.Name, c.Provider)
-			lack(in.Public && c.State != cmk.ClusterIdle && !c.Paused, "cluster %s is %s", c.Name, c.State)
-		}
+	for _, c := range clusters {
+		lack(in.Off && c.Provider != cmk.ProviderNone, "cluster %s has provider %s", c.Name, c.Provider)
+		lack(in.Public && c.State != cmk.ClusterIdle && !c.Paused, "cluster %s is %s", c.Name, c.State)
 	}
 	if len(missing) > 0 {
-		return nil, notReady(a.wait(ctx, in.Until), "not verified: %s", brief(strings.Join(missing, "; ")))
+		return nil, nil, notReady(a.wait(ctx, in.Until), "not verified: %s", brief(strings.Join(missing, "; ")))
 	}
-	return &now, nil
+	return &now, clusters, nil
+}
+
+// VerifyOffInput names a project that is to have no key any more.
+type VerifyOffInput struct {
+	ProjectID string `json:"projectId"`
+	// OnKey are clusters that were on the key when the change began: their snapshots need it.
+	OnKey []string  `json:"onKey,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Off is a project without a key, and what still needs the one that it had.
+type Off struct {
+	Encryption Encryption  `json:"encryption"`
+	Snapshots  []Snapshots `json:"snapshots,omitempty"`
+}
+
+// VerifyOff looks at everything once more, as VerifyExit does; and if the project has no key, at the snapshots that still need
+// one, those of clusters that have backups.
+func (a *Atlas) VerifyOff(ctx context.Context, in VerifyOffInput) (*Off, error) {
+	now, clusters, err := a.verifyExit(ctx, VerifyExitInput{ProjectID: in.ProjectID, Off: true, Until: in.Until})
+	if err != nil {
+		return nil, err
+	}
+	var out Dependents
+	if err := a.readOfClusters(ctx, in.ProjectID, clusters, asked{afterwards: true, onKey: in.OnKey, patience: bear}, &out); err != nil {
+		return nil, err
+	}
+	return &Off{Encryption: *now, Snapshots: out.Snapshots}, nil
 }

@@ -26,7 +26,7 @@ func retryable(code string, status int) bool {
 		return true
 	// Atlas is still at work on the endpoints; both pass by themselves.
 	case "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_DELETE_BLOCKED_DURING_PROVISIONING",
-		"CANNOT_DISABLE_ENCRYPTION_AT_REST_DUE_TO_PRIVATE_ENDPOINTS",
+		stillEndpoints,
 		"CANNOT_DISABLE_ENCRYPTION_AT_REST_REQUIRE_PRIVATE_NETWORKING_WHILE_PRIVATE_ENDPOINTS_EXIST":
 		return true
 	// The cluster is busy with something else, or Atlas itself: it is being upgraded (405).

@@ -166,6 +166,8 @@ func FuzzAtlasAnswer(f *testing.F) {
 			{a.EncryptClusters, EncryptClustersInput{ProjectID: testProject, Clusters: []string{"c"}, Approved: []string{"e"}}},
 			{a.ObserveClusters, ObserveClustersInput{ProjectID: testProject, LastSeen: []ClusterState{{Name: "c"}}}},
 			{a.ReadDependents, DependentsInput{ProjectID: testProject}},
+			{a.ReadEncryptedProject, EncryptedProjectInput{ProjectID: testProject, PublicPath: true}},
+			{a.VerifyOff, VerifyOffInput{ProjectID: testProject}},
 			{a.EnsureEncryption, EncryptionInput{ProjectID: testProject, KeyID: fuzzedKey, Region: "US_EAST_1", RoleID: testProject}},
 			{a.DisableEncryption, DisableInput{ProjectID: testProject}},
 			{a.EnsureEndpoints, EndpointsInput{ProjectID: testProject, Regions: []string{"US_EAST_1"}}},

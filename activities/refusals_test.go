@@ -66,6 +66,15 @@ func (g *guarded) remove(t *testing.T, cluster string) {
 	g.act(t, atlassim.Act{Kind: atlassim.RemoveCluster, Cluster: cluster})
 }
 
+// allRemoved removes all clusters that are on the key.
+func allRemoved() []atlassim.Act {
+	var acts []atlassim.Act
+	for _, name := range []string{sim.ClusterEast, sim.ClusterWest, sim.ClusterIreland, sim.ClusterGlobal} {
+		acts = append(acts, atlassim.Act{Kind: atlassim.RemoveCluster, Cluster: name})
+	}
+	return acts
+}
+
 func (g *guarded) ids() []string {
 	var ids []string
 	for _, e := range g.seen.Endpoints {
@@ -130,6 +139,11 @@ func TestWritesAreRefused(t *testing.T) {
 			return step(g.RemoveEndpoints, activities.RemoveEndpointsInput{ProjectID: sim.ProjectA, Regions: []string{"US_EAST_1"}})
 		}, cmk.ErrForeign, "reaches its key through it"},
 		"the path that goes is in use": {usable, nil, func(g *guarded) error { return step(g.DeleteEndpoints, g.leave()) }, cmk.ErrForeign, "reaches its key through it"},
+		"the path that goes may be in use until a cluster is at rest": {usable, append(allRemoved(), atlassim.Act{Kind: atlassim.ScaleCluster, Cluster: newCluster, Size: "M40"}),
+			func(g *guarded) error { return step(g.DeleteEndpoints, g.leave()) }, cmk.ErrNotEnterable, "may need its key until it is IDLE"},
+		"a private endpoint stands": {usable, allRemoved(), func(g *guarded) error {
+			return step(g.DisableEncryption, activities.DisableInput{ProjectID: sim.ProjectA})
+		}, cmk.ErrForeign, "is ACTIVE"},
 		"one endpoint cannot be deleted": {usable, []atlassim.Act{held("INITIATING")}, func(g *guarded) error { return step(g.LeavePrivateNetworking, g.leave()) },
 			cmk.ErrNotEnterable, "cannot be deleted yet"},
 		"one endpoint is being recreated": {usable, []atlassim.Act{held("PENDING_RECREATION")}, func(g *guarded) error { return step(g.LeavePrivateNetworking, g.leave()) },

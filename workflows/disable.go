@@ -48,7 +48,7 @@ func (d *disable) steps(ctx workflow.Context) error {
 
 // preflight reads everything and writes nothing.
 func (d *disable) preflight(ctx workflow.Context) error {
-	if err := d.look(ctx); err != nil {
+	if err := d.look(ctx, d.request.Order == cmk.OrderPage); err != nil {
 		return err
 	}
 	d.off = !d.seen.Project.Encryption.Enabled
@@ -185,13 +185,36 @@ func (d *disable) refusesPrivatePath(err error) bool {
 // verify looks at everything once more, and at the snapshots, which still need the key.
 func (d *disable) verify(ctx workflow.Context) error {
 	d.enter(ctx, cmk.PhaseVerification)
-	if err := d.verifyExit(ctx, activities.VerifyExitInput{Off: true}); err != nil {
+	snapshots, err := d.verifyOff(ctx)
+	if err != nil {
 		return err
 	}
-	if err := d.seeWhatToKeep(ctx); err != nil {
-		return err
-	}
+	d.tellWhatToKeep(append(snapshots, d.seen.Dependents.Snapshots...))
 	return d.retire(ctx)
+}
+
+// verifyOff returns the snapshots that still need the key.
+func (d *disable) verifyOff(ctx workflow.Context) ([]activities.Snapshots, error) {
+	onKey := encrypted(d.seen.Project.Clusters)
+	patient := within(surveying(ctx, "verify, and read the snapshots"), time.Duration(d.options.Deadlines.Verification)) // all is done by now
+	if workflow.GetVersion(ctx, "verified-at-once", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		in := activities.VerifyOffInput{ProjectID: d.projectID(), OnKey: onKey, Until: workflow.Now(ctx).Add(time.Duration(d.options.Deadlines.Verification))}
+		var off activities.Off
+		err := workflow.ExecuteActivity(patient, atlas.VerifyOff, in).Get(ctx, &off)
+		if errorType(err) == cmk.ErrNotReady {
+			return nil, failure(cmk.ErrNotVerified, "%s", reason(err))
+		}
+		if err == nil {
+			d.found(off.Encryption)
+		}
+		return off.Snapshots, err
+	}
+	if err := d.verifyExit(ctx, activities.VerifyExitInput{Off: true}); err != nil {
+		return nil, err
+	}
+	var now activities.Dependents
+	err := workflow.ExecuteActivity(patient, atlas.ReadDependents, activities.DependentsInput{ProjectID: d.projectID(), OnKey: onKey, SnapshotsOnly: true}).Get(ctx, &now)
+	return now.Snapshots, err
 }
 
 // retire starts the retirement of what the project used its key through, if that was asked for. It waits until no snapshot
@@ -223,17 +246,11 @@ func retirementAfter(r cmk.DisableRequest, s survey) (cmk.RetireRequest, bool) {
 	return request, request.RoleARN != "" || request.AccessKeyID != ""
 }
 
-// seeWhatToKeep lists what snapshots need, and until when.
-func (d *disable) seeWhatToKeep(ctx workflow.Context) error {
-	var now activities.Dependents
-	in := activities.DependentsInput{ProjectID: d.projectID(), OnKey: encrypted(d.seen.Project.Clusters), SnapshotsOnly: true}
-	patiently := within(surveying(ctx, "read the snapshots"), time.Duration(d.options.Deadlines.Verification)) // all is done by now
-	if err := workflow.ExecuteActivity(patiently, atlas.ReadDependents, in).Get(ctx, &now); err != nil {
-		return err
-	}
-	until, forever := keepUntil(append(now.Snapshots, d.seen.Dependents.Snapshots...))
+// tellWhatToKeep lists what snapshots need, and until when.
+func (d *disable) tellWhatToKeep(snapshots []activities.Snapshots) {
+	until, forever := keepUntil(snapshots)
 	if until.IsZero() && !forever {
-		return nil
+		return
 	}
 	d.keepUntil = until
 	term := "until " + until.UTC().Format(time.RFC3339) + " at least"
@@ -248,7 +265,6 @@ func (d *disable) seeWhatToKeep(ctx workflow.Context) error {
 	} else if id := d.seen.Project.Encryption.AccessKeyID; id != "" {
 		d.keep = append(d.keep, fmt.Sprintf("access key %s: snapshots need it, %s", id, term))
 	}
-	return nil
 }
 
 // describe completes the status.

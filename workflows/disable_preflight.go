@@ -104,7 +104,7 @@ func assessSnapshots(f *findings, s survey) {
 func assessLeaving(f *findings, s survey, kept bool) {
 	e := s.Project.Encryption
 	for _, p := range s.Project.Endpoints {
-		if p.Status == cmk.EndpointInitiating || p.Status == cmk.EndpointPendingRecreation {
+		if !p.Deletable() {
 			f.warn(cmk.FindingEndpointStuck, p.Region, "", "private endpoint %s in %s is %s: nothing is deleted until it can be deleted", p.ID, p.Region, p.Status)
 		}
 	}
@@ -116,16 +116,11 @@ func assessLeaving(f *findings, s survey, kept bool) {
 	}
 	if kept {
 		assessKeptPath(f, s)
+		return // whether the public path is open matters when the other order is proposed, and is looked at then
 	}
-	if !kept {
-		f.warn(cmk.FindingWindow, strings.Join(encrypted(s.Project.Clusters), ", "), "", "from the first endpoint's deletion until private networking is off, clusters have no path to the key: nodes that run go on, one that restarts has to wait")
-	}
+	f.warn(cmk.FindingWindow, strings.Join(encrypted(s.Project.Clusters), ", "), "", "from the first endpoint's deletion until private networking is off, clusters have no path to the key: nodes that run go on, one that restarts has to wait")
 	if closed := s.closed(); len(closed) > 0 {
-		severity := cmk.SeverityError
-		if kept {
-			severity = cmk.SeverityWarning
-		}
-		f.add(severity, cmk.FindingPublicPathClosed, e.KeyID, "allow the role the use of the key without a condition on where it comes from, or from the addresses of the clusters and of Atlas's control plane",
+		f.err(cmk.FindingPublicPathClosed, e.KeyID, "allow the role the use of the key without a condition on where it comes from, or from the addresses of the clusters and of Atlas's control plane",
 			"without private endpoints clusters could not use the key: %s", strings.Join(closed, "; "))
 	}
 }

@@ -73,7 +73,7 @@ func TestAssessDisable(t *testing.T) {
 		"public path closed, not needed": {page, onAll(func(s *survey) {
 			s.Key.Closed, s.Project.Encryption.RequirePrivateNetworking = []string{"Lock"}, false
 		}), nil, []cmk.FindingCode{cmk.FindingPublicExposure}},
-		"public path closed, kept path": {keep, onAll(func(s *survey) { s.Key.Closed = []string{"Lock"} }), nil, []cmk.FindingCode{cmk.FindingPublicPathClosed}},
+		"public path closed, kept path": {keep, onAll(func(s *survey) { s.Key.Closed = []string{"Lock"} }), nil, nil},
 		"role not judged":               {page, onAll(func(s *survey) { s.Role = nil }), []cmk.FindingCode{cmk.FindingPublicPathClosed}, window},
 		"provisioning":                  {keep, onAll(func(s *survey) { s.Project.Endpoints[0].Status = cmk.EndpointInitiating }), nil, []cmk.FindingCode{cmk.FindingEndpointStuck}},
 		"no path to keep":               {keep, onAll(func(s *survey) { s.Project.Endpoints = s.Project.Endpoints[1:] }), []cmk.FindingCode{cmk.FindingClusterUncovered}, nil},

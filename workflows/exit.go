@@ -70,19 +70,13 @@ func (x *exit) approvePlan(ctx workflow.Context) error {
 	return nil
 }
 
-// look reads everything that a way out depends on.
-func (x *exit) look(ctx workflow.Context) error {
+// look reads everything that a way out depends on; with public, also whether the key can be used over the public path.
+func (x *exit) look(ctx workflow.Context, public bool) error {
 	x.enter(ctx, cmk.PhasePreflight)
 	// What was seen before stands until all is read anew: people may ask, and signal, at any time.
 	var seen survey
 	x.looked = workflow.Now(ctx)
-	id := x.projectID()
-	project := workflow.ExecuteActivity(looking(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id})
-	dependents := workflow.ExecuteActivity(surveying(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
-	if err := project.Get(ctx, &seen.Project); err != nil {
-		return err
-	}
-	if err := dependents.Get(ctx, &seen.Dependents); err != nil {
+	if err := x.readEncryptedProject(ctx, public, &seen); err != nil {
 		return err
 	}
 	x.seen = seen
@@ -91,6 +85,23 @@ func (x *exit) look(ctx workflow.Context) error {
 	x.endpoints = newEndpointSet(x.change, regionsOf(p.Endpoints), cmk.Deadlines{Endpoint: x.options.Deadlines.Endpoint, Approval: x.options.Deadlines.Approval}, p.Endpoints)
 	x.approvals.askEndpoints(nil, nil)
 	return x.judgePublicPath(ctx)
+}
+
+// readEncryptedProject reads the project and what depends on its key.
+func (c *change) readEncryptedProject(ctx workflow.Context, public bool, seen *survey) error {
+	in := activities.EncryptedProjectInput{ProjectID: c.projectID(), PublicPath: public}
+	if workflow.GetVersion(ctx, "read-at-once", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		read := activities.EncryptedProject{}
+		err := workflow.ExecuteActivity(surveying(ctx, "read project "+in.ProjectID), atlas.ReadEncryptedProject, in).Get(ctx, &read)
+		seen.Project, seen.Dependents = read.Project, read.Dependents
+		return err
+	}
+	project := workflow.ExecuteActivity(looking(ctx, "read project "+in.ProjectID), atlas.ReadProject, activities.ProjectInput{ProjectID: in.ProjectID})
+	dependents := workflow.ExecuteActivity(surveying(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: in.ProjectID})
+	if err := project.Get(ctx, &seen.Project); err != nil {
+		return err
+	}
+	return dependents.Get(ctx, &seen.Dependents)
 }
 
 // judgePublicPath finds out whether clusters could use the key over the public path, and in any case reads the key.
@@ -114,6 +125,20 @@ func (x *exit) judgePublicPath(ctx workflow.Context) error {
 	in.KeyID = x.seen.Key.ARN
 	x.seen.Role = &activities.RoleUse{}
 	return workflow.ExecuteActivity(looking(ctx, "judge the role's policies"), iam.ReadRoleUse, in).Get(ctx, x.seen.Role)
+}
+
+// awaitQuiet waits until no cluster and no search node is changing, and returns the project as it is then.
+func (x *exit) awaitQuiet(ctx workflow.Context) (*activities.Project, error) {
+	deadline := workflow.Now(ctx).Add(time.Duration(x.options.Deadlines.Cluster))
+	done := x.await(ctx, cmk.Wait{For: cmk.AwaitingCalm, What: "all clusters and search nodes IDLE", Until: deadline})
+	defer done()
+	in := activities.ObserveQuietInput{ProjectID: x.projectID(), Search: x.seen.searching(), Until: deadline}
+	var now activities.Project
+	err := workflow.ExecuteActivity(observing(ctx, "wait for the clusters to be at rest", deadline), atlas.ObserveQuiet, in).Get(ctx, &now)
+	if errorType(err) == cmk.ErrNotReady {
+		return nil, failure(cmk.ErrExpired, "the clusters did not come to rest by %s: %s", deadline.UTC().Format(time.RFC3339), reason(err))
+	}
+	return &now, err
 }
 
 // role is Atlas's role with which the project uses its key; nil when it uses credentials.

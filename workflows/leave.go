@@ -20,15 +20,34 @@ func (x *exit) leaveNetworking(ctx workflow.Context) error {
 		return nil
 	}
 	x.enter(ctx, cmk.PhaseReadiness)
+	// What was at rest a moment ago is not waited for: the window itself is entered only after one more look.
+	ready := x.atRest(ctx)
 	for {
 		err := x.heed(ctx, "leave private networking", func(ctx workflow.Context) error {
-			return inOrder(ctx, x.awaitDeletable, x.awaitCalm, x.seePublicPath, x.crossWindow)
+			if !ready {
+				if err := inOrder(ctx, x.awaitDeletable, x.awaitCalm); err != nil {
+					return err
+				}
+			}
+			return inOrder(ctx, x.seePublicPath, x.crossWindow)
 		})
 		if errorType(err) != cmk.ErrNotEnterable {
 			return err
 		}
-		// Something has begun since it was last looked at: the wait begins anew.
+		ready = false // something has begun since it was last looked at
 	}
+}
+
+// atRest says whether preflight has seen just now that endpoints can be deleted and clusters are at rest.
+func (x *exit) atRest(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "at-rest-already", workflow.DefaultVersion, 1) > workflow.DefaultVersion &&
+		workflow.Now(ctx).Sub(x.looked) <= freshness && deletable(x.seen.Project.Endpoints) &&
+		!slices.ContainsFunc(x.seen.Project.Clusters, func(c activities.Cluster) bool { return c.State != cmk.ClusterIdle && !c.Paused })
+}
+
+// deletable says whether Atlas would delete all of some endpoints.
+func deletable(endpoints []activities.Endpoint) bool {
+	return !slices.ContainsFunc(endpoints, func(e activities.Endpoint) bool { return !e.Deletable() })
 }
 
 // awaitDeletable waits until Atlas would delete every endpoint, those that it has recreated meanwhile too.

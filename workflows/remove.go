@@ -37,7 +37,7 @@ func (r *remove) steps(ctx workflow.Context) error {
 }
 
 func (r *remove) preflight(ctx workflow.Context) error {
-	if err := r.look(ctx); err != nil {
+	if err := r.look(ctx, false); err != nil {
 		return err
 	}
 	meant := r.meant()
@@ -89,7 +89,7 @@ func assessRemove(r cmk.RemoveRequest, s survey) []cmk.Finding {
 			f.err(cmk.FindingEndpointInUse, e.ID, "take those clusters off the key or out of the region first, or leave private networking as a whole with DisablePrivateNetworking",
 				"private endpoint %s is the path to the key for nodes in %s of %s", e.ID, e.Region, strings.Join(using, ", "))
 		}
-		if e.Status == cmk.EndpointInitiating || e.Status == cmk.EndpointPendingRecreation {
+		if !e.Deletable() {
 			f.warn(cmk.FindingEndpointStuck, e.Region, "", "private endpoint %s in %s is %s: nothing is deleted until it can be deleted", e.ID, e.Region, e.Status)
 		}
 	}
@@ -136,9 +136,14 @@ func (r *remove) deleteAll(ctx workflow.Context) error {
 		}
 	}
 	r.enter(ctx, cmk.PhaseReadiness)
-	for {
+	for look := 1; ; look++ {
 		if err := r.awaitDeletable(ctx); err != nil {
 			return err
+		}
+		if look > 1 && workflow.GetVersion(ctx, "at-rest-first", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+			if _, err := r.awaitQuiet(ctx); err != nil {
+				return err
+			}
 		}
 		r.enter(ctx, cmk.PhaseEndpoints)
 		r.pivoted = true

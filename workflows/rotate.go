@@ -55,15 +55,9 @@ func (r *rotate) steps(ctx workflow.Context) error {
 
 // preflight reads everything and writes nothing.
 func (r *rotate) preflight(ctx workflow.Context) error {
-	id := r.projectID()
 	r.seen = rotateSeen{}
 	s := &r.seen
-	project := workflow.ExecuteActivity(looking(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id})
-	dependents := workflow.ExecuteActivity(surveying(ctx, "read what depends on the key"), atlas.ReadDependents, activities.DependentsInput{ProjectID: id})
-	if err := project.Get(ctx, &s.Project); err != nil {
-		return err
-	}
-	if err := dependents.Get(ctx, &s.Dependents); err != nil {
+	if err := r.readEncryptedProject(ctx, false, &s.survey); err != nil {
 		return err
 	}
 	r.feed = s.Project.Feed

@@ -11,14 +11,40 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
-// turnOff turns encryption at rest off for the project, after a fresh look: clusters that others have created or switched
-// on in the meantime leave the key first, if people agree, and what private endpoints are left go.
+// turnOff turns encryption at rest off for the project, when what private endpoints are left have gone. If something has
+// changed meanwhile there is a fresh look: clusters that others have created or switched on leave the key first, if people
+// agree.
 func (d *disable) turnOff(ctx workflow.Context) error {
 	if d.off {
 		return nil
 	}
 	for look := 1; ; look++ {
 		d.enter(ctx, cmk.PhaseProject)
+		// Each cluster was just seen to come to rest off the key: whether that still holds, the steps themselves look. They do
+		// not look at search nodes, which may be leaving it.
+		straight := look == 1 && straightOff(ctx) && len(d.seen.Dependents.Search) == 0 &&
+			!slices.ContainsFunc(d.clusters.clusters, func(c *clusterSwitch) bool { return c.skipped })
+		err := d.tryToTurnOff(ctx, look, straight)
+		switch code := errorType(err); {
+		case d.off:
+			return nil
+		case err != nil && code != cmk.ErrNotEnterable && (code != cmk.ErrForeign || !straight):
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// straightOff says whether the steps of turnOff follow each other without a wait in between.
+func straightOff(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "straight-off", workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// tryToTurnOff takes the steps that are left, or the first of them. It is done when the project has no key.
+func (d *disable) tryToTurnOff(ctx workflow.Context, look int, straight bool) error {
+	if !straight {
 		now, err := d.awaitQuiet(ctx)
 		if err != nil {
 			return err
@@ -26,25 +52,26 @@ func (d *disable) turnOff(ctx workflow.Context) error {
 		if err := d.leftOut(now); err != nil {
 			return err
 		}
-		late := onKeyFirst(now.Clusters)
-		switch {
-		case len(late) > 0:
-			err = d.releaseLate(ctx, late)
-		case len(endpointIDs(now.Endpoints)) > 0:
-			d.endpoints.current = now.Endpoints
-			err = inOrder(ctx, d.awaitDeletable, d.deleteRest)
-		default:
-			if err = d.disableEncryption(ctx, look); d.off {
-				return nil
-			}
+		if late := onKeyFirst(now.Clusters); len(late) > 0 {
+			return d.releaseLate(ctx, late)
 		}
-		if err != nil && errorType(err) != cmk.ErrNotEnterable {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
+		d.endpoints.current = now.Endpoints
+	}
+	if len(endpointIDs(d.endpoints.current)) == 0 {
+		return d.disableEncryption(ctx, look)
+	}
+	if !straightOff(ctx) {
+		return inOrder(ctx, d.awaitDeletable, d.deleteRest)
+	}
+	if !deletable(d.endpoints.current) {
+		if err := d.awaitDeletable(ctx); err != nil {
 			return err
 		}
 	}
+	if err := d.deleteRest(ctx); err != nil {
+		return err
+	}
+	return d.disableEncryption(ctx, look)
 }
 
 // looks is how often a project is looked at afresh that was not as it had been seen a moment before.
@@ -79,20 +106,6 @@ func (d *disable) deleteRest(ctx workflow.Context) error {
 	return d.heed(ctx, "delete the private endpoints", func(ctx workflow.Context) error {
 		return d.deleteEndpoints(ctx, d.endpoints.current, regionsOf(d.endpoints.current))
 	})
-}
-
-// awaitQuiet waits until no cluster and no search node is changing, and returns the project as it is then.
-func (d *disable) awaitQuiet(ctx workflow.Context) (*activities.Project, error) {
-	deadline := workflow.Now(ctx).Add(time.Duration(d.options.Deadlines.Cluster))
-	done := d.await(ctx, cmk.Wait{For: cmk.AwaitingCalm, What: "all clusters and search nodes IDLE", Until: deadline})
-	defer done()
-	in := activities.ObserveQuietInput{ProjectID: d.projectID(), Search: d.seen.searching(), Until: deadline}
-	var now activities.Project
-	err := workflow.ExecuteActivity(observing(ctx, "wait for the clusters to be at rest", deadline), atlas.ObserveQuiet, in).Get(ctx, &now)
-	if errorType(err) == cmk.ErrNotReady {
-		return nil, failure(cmk.ErrExpired, "the clusters did not come to rest by %s: %s", deadline.UTC().Format(time.RFC3339), reason(err))
-	}
-	return &now, err
 }
 
 // leftOut refuses to go on while a cluster is on the key that a person has left out.
@@ -163,14 +176,18 @@ func (x *exit) verifyExit(ctx workflow.Context, in activities.VerifyExitInput) e
 	if errorType(err) == cmk.ErrNotReady {
 		return failure(cmk.ErrNotVerified, "%s", reason(err))
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		x.found(now)
 	}
+	return err
+}
+
+// found is the state in which the verification has found the project.
+func (x *exit) found(now activities.Encryption) {
 	x.final = &cmk.FinalState{
 		Enabled: now.Enabled, Valid: now.Valid, RequirePrivateNetworking: now.RequirePrivateNetworking, Key: now.KeyID, KeyRegion: now.Region, RoleID: now.RoleID,
 	}
 	if r := x.seen.role(); r != nil && now.RoleID == r.ID {
 		x.final.RoleARN = r.ARN
 	}
-	return nil
 }

@@ -17,8 +17,8 @@ func TestDisableCost(t *testing.T) {
 	const few, more = 3, 8
 	for order, most := range map[cmk.DisableOrder]struct{ fresh, experienced float64 }{
 		// In the window of the page's order there is a look every other second, so that it is hardly longer than Atlas makes it.
-		cmk.OrderPage:            {102, 96},
-		cmk.OrderKeepPrivatePath: {90, 83},
+		cmk.OrderPage:            {88, 82},
+		cmk.OrderKeepPrivatePath: {72, 67},
 	} {
 		t.Run(string(order), func(t *testing.T) {
 			t.Parallel()
