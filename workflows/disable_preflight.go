@@ -44,19 +44,21 @@ func notEvaluated(f *findings) {
 	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read; snapshots of deleted clusters are not listed")
 }
 
+// usableAgain is what to do where Atlas cannot use the key.
+const usableAgain = "make the key and the role's access to it usable again: with Atlas's validation, every 15 minutes, or by a look at its settings, the project then becomes valid. Until then Atlas can neither change nor disable encryption at rest"
+
 // assessUsable finds whether the key is usable now: without one, Atlas can neither change nor disable it.
 func assessUsable(f *findings, s survey) {
 	e := s.Project.Encryption
 	unreached := seen{Project: s.Project}.unreached()
-	remedy := "make the key and the role's access to it usable again, with Atlas's validation, every 15 minutes, or by a look at its settings, the project becomes valid: until then Atlas can neither change nor disable encryption at rest"
 	switch {
 	case !e.Valid && len(unreached) > 0:
 		f.err(cmk.FindingSettingsInvalid, e.KeyID, "create the private endpoints that are missing, with "+cmk.AddPrivateEndpoints+"; if the project does not become valid by that, make the key and the role's access to it usable again",
 			"Atlas finds that it cannot use the key, which may be because nodes in %s have no path to it: no private endpoint is ACTIVE there", strings.Join(unreached, ", "))
 	case !e.Valid:
-		f.err(cmk.FindingSettingsInvalid, e.KeyID, remedy, "Atlas finds that it cannot use the key")
+		f.err(cmk.FindingSettingsInvalid, e.KeyID, usableAgain, "Atlas finds that it cannot use the key")
 	case s.Key != nil && s.Key.State != "" && s.Key.State != "Enabled":
-		f.err(cmk.FindingKeyNotEnabled, e.KeyID, remedy, "the key is %s", s.Key.State)
+		f.err(cmk.FindingKeyNotEnabled, e.KeyID, usableAgain, "the key is %s", s.Key.State)
 	case s.Key != nil && s.Key.Unread != "":
 		f.warn(cmk.FindingKeyPolicyUnread, e.KeyID, "allow the worker kms:DescribeKey and kms:GetKeyPolicy", "the key or its policy could not be read: %s", s.Key.Unread)
 	}

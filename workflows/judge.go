@@ -13,7 +13,7 @@ func judge(l *activities.Look) []cmk.Finding {
 	var f findings
 	e := l.Encryption
 	if e.Other != "" {
-		f.warn(cmk.FindingOtherProvider, e.Other, "", "encryption at rest is enabled with %s", e.Other)
+		f.warn(cmk.FindingOtherProvider, e.Other, "disable it before a key of AWS KMS is enabled", "encryption at rest is enabled with %s", e.Other)
 	}
 	if !e.Enabled {
 		return f

@@ -84,7 +84,7 @@ func assessCredentials(f *findings, s migrateSeen, t *migrateTarget) {
 			"the project uses its key through another role than %s already", s.Role.ARN)
 	}
 	if !e.Valid {
-		f.err(cmk.FindingSettingsInvalid, e.KeyID, wayOut(s), "Atlas finds the present settings not valid: it can neither change nor disable a key that it does not reach")
+		f.err(cmk.FindingSettingsInvalid, e.KeyID, "make the present setting usable again: "+wayOut(s), "Atlas finds the present settings not valid: it can neither change nor disable a key that it does not reach")
 	}
 }
 

@@ -90,7 +90,7 @@ func (w *watch) judgeWatch(ctx workflow.Context, f *findings) {
 		f.warn(cmk.FindingKeyPolicyChanged, region, "accept it, or put it back", "the key's policy in %s says something else about the role than it did", region)
 	}
 	if w.repairFailed != "" {
-		f.err(cmk.FindingRepairFailed, w.projectID(), "", "a repair has failed: %s", w.repairFailed)
+		f.err(cmk.FindingRepairFailed, w.projectID(), "mend what stands in its way: it is tried again at every interval. A failed endpoint is made anew three times at most: then delete it, and create another", "a repair has failed: %s", w.repairFailed)
 	}
 }
 

@@ -28,6 +28,7 @@ type finding struct{ severity, detail, remedy string }
 // readCode reads the contract, and then what uses it.
 func readCode(dirs ...string) (*code, error) {
 	c := &code{values: map[string][]string{}, findings: map[string][]finding{}}
+	var sources []*ast.File
 	for _, dir := range dirs {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
@@ -41,16 +42,21 @@ func readCode(dirs ...string) (*code, error) {
 			if err != nil {
 				return nil, err
 			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.GenDecl:
-					c.declared(n)
-				case *ast.CallExpr:
-					c.called(n)
+			sources = append(sources, file)
+			for _, d := range file.Decls {
+				if d, ok := d.(*ast.GenDecl); ok {
+					c.declared(d)
 				}
-				return true
-			})
+			}
 		}
+	}
+	for _, file := range sources {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				c.called(call)
+			}
+			return true
+		})
 	}
 	return c, nil
 }
@@ -75,7 +81,7 @@ func (c *code) declared(d *ast.GenDecl) {
 		if !ok || len(v.Names) != 1 || len(v.Values) != 1 {
 			continue
 		}
-		value, ok := text(v.Values[0])
+		value, ok := c.text(v.Values[0])
 		if !ok {
 			continue
 		}
@@ -113,24 +119,24 @@ func (c *code) called(call *ast.CallExpr) {
 	if !ok || !strings.HasPrefix(name.Sel.Name, "Finding") {
 		return
 	}
-	at := slices.IndexFunc(c.all, func(k constant) bool { return k.name == name.Sel.Name })
-	if at < 0 {
+	code, ok := c.text(name)
+	if !ok {
 		return
 	}
 	f := finding{severity: severity}
 	if method.Sel.Name == "info" {
-		f.detail, _ = text(args[2])
+		f.detail, _ = c.text(args[2])
 	} else if len(args) > 3 {
-		f.remedy, _ = text(args[2])
-		f.detail, _ = text(args[3])
+		f.remedy, _ = c.text(args[2])
+		f.detail, _ = c.text(args[3])
 	}
-	if code := c.all[at].value; !slices.Contains(c.findings[code], f) {
+	if !slices.Contains(c.findings[code], f) {
 		c.findings[code] = append(c.findings[code], f)
 	}
 }
 
-// text is what an expression says as far as it is literal.
-func text(e ast.Expr) (string, bool) {
+// text is what an expression says as far as it is literal, or a constant.
+func (c *code) text(e ast.Expr) (string, bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
 		if e.Kind != token.STRING {
@@ -138,9 +144,15 @@ func text(e ast.Expr) (string, bool) {
 		}
 		s, err := strconv.Unquote(e.Value)
 		return s, err == nil
+	case *ast.Ident:
+		return c.constant(e.Name)
+	case *ast.SelectorExpr:
+		if pkg, ok := e.X.(*ast.Ident); ok && pkg.Name == "cmk" {
+			return c.constant(e.Sel.Name)
+		}
 	case *ast.BinaryExpr:
-		left, okLeft := text(e.X)
-		right, okRight := text(e.Y)
+		left, okLeft := c.text(e.X)
+		right, okRight := c.text(e.Y)
 		if !okLeft && !okRight {
 			return "", false
 		}
@@ -153,6 +165,14 @@ func text(e ast.Expr) (string, bool) {
 		return left + right, true
 	}
 	return "", false
+}
+
+func (c *code) constant(name string) (string, bool) {
+	at := slices.IndexFunc(c.all, func(k constant) bool { return k.name == name })
+	if at < 0 {
+		return "", false
+	}
+	return c.all[at].value, true
 }
 
 // retried are the codes that the table of errors has as worth trying again.
@@ -173,7 +193,7 @@ func retried(path string) ([]string, error) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			if c, ok := n.(*ast.CaseClause); ok {
 				for _, e := range c.List {
-					if s, ok := text(e); ok {
+					if s, ok := (&code{}).text(e); ok {
 						out = append(out, s)
 					}
 				}

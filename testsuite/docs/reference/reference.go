@@ -63,9 +63,12 @@ Only the fields in bold are needed. Durations are strings such as ` + "`90s`, `7
 	for _, name := range code.values["FindingCode"] {
 		said := code.findings[name]
 		if len(said) == 0 {
-			said = []finding{{severity: "see its detail"}} // made in a form that readCode does not know
+			return "", fmt.Errorf("finding %s is made nowhere, or in a form that readCode does not know", name)
 		}
 		for i, f := range said {
+			if strings.HasPrefix(f.severity, "error") && f.remedy == "" {
+				return "", fmt.Errorf("finding %s, %q: say what to do about it, in words that readCode can read", name, f.detail)
+			}
 			label := "`" + name + "`"
 			if i > 0 {
 				label = ""
