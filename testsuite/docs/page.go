@@ -12,6 +12,8 @@
 //	<!-- not run: WHY -->           leave it out
 //	<!-- ci:STEP -->                it is what continuous integration runs
 //
+// A block that is indented instead is refused: nothing can be said of it.
+//
 // The worlds are "new" (no key yet), "enabled" (all on) and "legacy" (on an IAM user's access key).
 package docs
 
@@ -72,6 +74,8 @@ func read(path string) ([]block, error) {
 			if err := open.mark(marker); err != nil {
 				return nil, fmt.Errorf("%s: %w", open, err)
 			}
+		case strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "\t"):
+			return nil, fmt.Errorf("%s:%d: %q is indented: fence it", path, i+1, strings.TrimSpace(line))
 		case strings.TrimSpace(line) != "":
 			marker = markerForm.FindStringSubmatch(line)
 		}
