@@ -1,14 +1,18 @@
 package docs
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/atlas-cmk/atlas-cmk/cmk"
 )
 
 var (
@@ -64,6 +68,52 @@ func TestTestsThatAreNamed(t *testing.T) {
 			assert.True(t, there[name[1]], "%s names %s, which is not there", page, name[1])
 		}
 	}
+}
+
+// Every target of make that a page names within a sentence is there, and so is every variable that it is given.
+func TestTargetsThatAreNamed(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../Makefile")
+	require.NoError(t, err)
+	makefile := string(text)
+	named := regexp.MustCompile("`make ([^`]+)`")
+	for _, page := range append(pages(t), "../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, command := range named.FindAllStringSubmatch(string(text), -1) {
+			for _, word := range strings.Fields(command[1]) {
+				if variable, _, ok := strings.Cut(word, "="); ok {
+					assert.True(t, strings.Contains(makefile, "$("+variable+")"), "%s: make %s: no target takes %s", page, command[1], variable)
+				} else {
+					assert.True(t, strings.Contains(makefile, "\n"+word+":"), "%s: make %s: there is no such target", page, command[1])
+				}
+			}
+		}
+	}
+}
+
+// Every request that a page shows is one that some workflow type takes. Those that are files are used as well.
+func TestRequestsThatAreShown(t *testing.T) {
+	t.Parallel()
+	shown := 0
+	for _, page := range pages(t) {
+		blocks, err := read(page)
+		require.NoError(t, err)
+		for _, b := range blocks {
+			if b.language != "json" {
+				continue
+			}
+			for each := json.NewDecoder(strings.NewReader(b.text)); each.More(); shown++ {
+				var request json.RawMessage
+				require.NoError(t, each.Decode(&request), b)
+				assert.True(t, slices.ContainsFunc(cmk.RequestTypes(), func(r cmk.RequestType) bool {
+					_, err := r.Decode(request)
+					return err == nil
+				}), "%s: no workflow type takes %s", b, request)
+			}
+		}
+	}
+	require.Positive(t, shown)
 }
 
 // Every page is found from the index.
