@@ -77,8 +77,7 @@ unit: ## Run the tests that need no Temporal server
 	go test -race ./cmk/... ./workflows/... ./activities/... ./worker/... ./starter/... ./testsuite/sim/... ./testsuite/search
 
 .PHONY: test-browser
-test-browser: temporal ## Start every workflow in the web UI with Chromium, approve there, and keep screenshots in dist/browser
-	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+test-browser: temporal chromium ## Start every workflow in the web UI with Chromium, approve there, and keep screenshots in dist/browser
 	go test -count=1 -tags browser -run 'TestWebUI|TestEveryWorkflowFromTheUI' ./testsuite/docs
 
 .PHONY: test-tctl
@@ -110,7 +109,8 @@ fuzz: ## Fuzz every decoder and validator that faces the outside, each for a whi
 		done
 
 .PHONY: verify
-verify: temporal ## Run all that is promised to hold: crashes, schedules, mutants, replay, fuzzing, limits; end with a table [SCHEDULES=10000 FUZZTIME=30s]
+verify: temporal bin/tctl ## Run all that is promised to hold: crashes, schedules, mutants, replay, fuzzing, limits, web UI, tctl; end with a table [SCHEDULES=10000 FUZZTIME=30s]
+	-@$(MAKE) chromium # where that fails, so does the part that needs it, and it alone
 	go run ./testsuite/verify -schedules '$(SCHEDULES)' -fuzztime '$(FUZZTIME)'
 
 .PHONY: histories
@@ -137,6 +137,10 @@ vuln: bin/govulncheck ## Look for known vulnerabilities (asks vuln.go.dev)
 	bin/govulncheck ./...
 
 ##@ Tools
+.PHONY: chromium
+chromium: ## Install Chromium, unless it is there
+	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+
 # tctl's own module does not let itself be installed: one that requires it does.
 bin/tctl:
 	@scratch="$$(mktemp -d)"; trap 'rm -rf "$$scratch"' EXIT; cd "$$scratch" && go mod init scratch && \

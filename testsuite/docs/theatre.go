@@ -44,7 +44,9 @@ func openTheatre(ctx context.Context) (*theatre, error) {
 		err = errors.Join(os.Mkdir(th.path, 0o700), os.Symlink(temporal, filepath.Join(th.path, "temporal")))
 	}
 	if path := os.Getenv(tctl); err == nil && path != "" {
-		err = os.Symlink(path, filepath.Join(th.path, "tctl"))
+		if path, err = filepath.Abs(path); err == nil {
+			err = os.Symlink(path, filepath.Join(th.path, "tctl"))
+		}
 	}
 	if err == nil {
 		th.server, err = devserver.Start(ctx, devserver.Options{Bin: temporal, Fast: true, LogFile: filepath.Join(dir, "server.log")})

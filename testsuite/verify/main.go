@@ -53,6 +53,8 @@ func parts(schedules int, fuzzing time.Duration) []part {
 		{name: "replay", cases: "histories, and upgrades with runs in flight", command: goTest("-run", "Replay|Incompatible|Upgrade", "./workflows", "./testsuite/e2e")},
 		{name: "rules", cases: "verdicts of the simulated world", command: goTest("-run", "^TestRule|^TestVerdicts", "./testsuite/sim")},
 		{name: "limits", cases: "limits", command: goTest("-tags", "limits", "-run", "TestLargeProject|TestTenThousandSignals|TestResetToAnyWorkflowTask", "./testsuite/e2e")},
+		{name: "tctl", cases: "pages of commands", command: goTest("-run", "TestTheCommandsOfTheDocs/tctl.md", "./testsuite/docs"), env: []string{"ATLAS_CMK_TCTL=../../bin/tctl"}},
+		{name: "browser", cases: "ways through the web UI", command: goTest("-tags", "browser", "-run", "TestWebUI|TestEveryWorkflowFromTheUI", "./testsuite/docs")},
 		{name: "crashes", cases: "moments at which the worker or the server is killed", command: goTest("-run", "Crash|LostAnswer|Killed", "./testsuite/e2e"), env: []string{"ATLAS_CMK_EVERY_CELL=1"}},
 	}
 	for _, f := range []struct{ target, pkg string }{

@@ -113,3 +113,29 @@ func TestEveryFuzzTargetIsRun(t *testing.T) {
 	}
 	require.Positive(t, found)
 }
+
+// Tests that a build tag keeps from everybody's run are run, and so is the page that needs a tool of its own.
+func TestWhatIsKeptFromEverybodyIsRun(t *testing.T) {
+	t.Parallel()
+	var run strings.Builder
+	for _, p := range parts(1, time.Second) {
+		run.WriteString(strings.Join(append(p.env, p.command...), " ") + "\n")
+	}
+	require.Regexp(t, `ATLAS_CMK_TCTL=\S+ .*/tctl\.md`, run.String())
+	tagged, declared := regexp.MustCompile(`(?m)^//go:build (\w+)$`), regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	found := 0
+	require.NoError(t, filepath.WalkDir("../..", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if tag := tagged.FindStringSubmatch(string(text)); tag != nil && tag[1] != "unix" {
+			for _, test := range declared.FindAllStringSubmatch(string(text), -1) {
+				require.Regexp(t, "-tags "+tag[1]+` .*\b`+test[1]+`\b.* \./`+filepath.ToSlash(filepath.Dir(path))[len("../../"):], run.String())
+				found++
+			}
+		}
+		return err
+	}))
+	require.Positive(t, found)
+}
