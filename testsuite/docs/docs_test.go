@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,7 +41,7 @@ func pages(t *testing.T) []string {
 	return append([]string{"../../README.md"}, found...)
 }
 
-// Every command is run as it is written, in the order of its page, or the page says why it is not.
+// Every command is run as it is written, in the order of its scene, or the page says why it is not.
 func TestTheCommandsOfTheDocs(t *testing.T) {
 	t.Parallel()
 	for _, page := range pages(t) {
@@ -49,12 +50,17 @@ func TestTheCommandsOfTheDocs(t *testing.T) {
 		if filepath.Base(page) == "tctl.md" && os.Getenv(tctl) == "" {
 			continue
 		}
-		t.Run(filepath.Base(page), func(t *testing.T) {
-			t.Parallel()
-			for _, b := range blocks {
-				require.True(t, b.marked || !b.shell(), "%s: say how to run it, as package docs describes, or why not", b)
+		for _, b := range blocks {
+			require.True(t, b.marked || !b.shell(), "%s: say how to run it, as package docs describes, or why not", b)
+		}
+		for i, scene := range scenes(blocks) {
+			if !slices.ContainsFunc(scene, block.runs) {
+				continue
 			}
-			begin(t, shared).run(blocks)
-		})
+			t.Run(fmt.Sprintf("%s-%d", filepath.Base(page), i), func(t *testing.T) {
+				t.Parallel()
+				begin(t, shared).run(scene)
+			})
+		}
 	}
 }

@@ -12,6 +12,8 @@
 //	<!-- not run: WHY -->           leave it out
 //	<!-- ci:STEP -->                it is what continuous integration runs
 //
+// What comes from a world to the next is a scene: a page's scenes are played side by side, and have only its files in common.
+//
 // A block that is indented instead is refused: nothing can be said of it.
 //
 // The worlds are "new" (no key yet), "enabled" (all on) and "legacy" (on an IAM user's access key).
@@ -21,6 +23,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,6 +48,25 @@ func (b block) String() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
 
 // shell says whether a block is made of commands.
 func (b block) shell() bool { return b.language == "sh" || b.language == "bash" }
+
+// runs says whether it is run.
+func (b block) runs() bool { return b.shell() && b.marked && b.file == "" && b.skip == "" }
+
+// scenes are the blocks up to the first world, and from each on; all with the files that were shown before.
+func scenes(blocks []block) [][]block {
+	var files []block
+	out := [][]block{nil}
+	for _, b := range blocks {
+		if b.world != "" {
+			out = append(out, slices.Clone(files))
+		}
+		if b.file != "" {
+			files = append(files, b)
+		}
+		out[len(out)-1] = append(out[len(out)-1], b)
+	}
+	return out
+}
 
 var (
 	fenceForm  = regexp.MustCompile("^```([a-z]*)$")

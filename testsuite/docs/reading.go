@@ -70,7 +70,7 @@ func (r *reading) run(blocks []block) {
 		switch {
 		case b.file != "":
 			require.NoError(r.t, os.WriteFile(filepath.Join(r.dir, b.file), []byte(b.text), 0o600))
-		case b.shell() && b.marked && b.skip == "":
+		case b.runs():
 			if b.world != "" {
 				r.enter(b.world)
 			}
@@ -81,7 +81,7 @@ func (r *reading) run(blocks []block) {
 
 const (
 	// patience bounds a block.
-	patience = 2 * time.Minute
+	patience = 5 * time.Minute
 	// pause is how often a reader looks again.
 	pause = 500 * time.Millisecond
 )

@@ -59,13 +59,17 @@ func openTheatre(ctx context.Context) (*theatre, error) {
 
 func (th *theatre) close() error { return errors.Join(th.server.Stop(), os.RemoveAll(th.dir)) }
 
-// clone is a directory that looks like a fresh clone of the repository with the programs built, for commands to run in.
+// clone is a directory that looks like a fresh clone of the repository with the programs built, for commands to run in. What
+// they build anew is theirs alone.
 func (th *theatre) clone(dir string) error {
 	entries, err := os.ReadDir(th.root)
 	if err != nil {
 		return err
 	}
-	errs := []error{os.Symlink(filepath.Join(th.dir, "bin"), filepath.Join(dir, "bin"))}
+	errs := []error{os.Mkdir(filepath.Join(dir, "bin"), 0o700)}
+	for _, program := range []string{"worker", "starter"} {
+		errs = append(errs, os.Link(filepath.Join(th.dir, "bin", program), filepath.Join(dir, "bin", program)))
+	}
 	for _, e := range entries {
 		if e.Name() != "bin" && e.Name() != ".git" {
 			errs = append(errs, os.Symlink(filepath.Join(th.root, e.Name()), filepath.Join(dir, e.Name())))
