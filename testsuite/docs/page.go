@@ -16,7 +16,9 @@
 //
 // A block that is indented instead is refused: nothing can be said of it.
 //
-// The worlds are "new" (no key yet), "enabled" (all on) and "legacy" (on an IAM user's access key).
+// The worlds are "new" (no key yet), "enabled" (all on), "legacy" (on an IAM user's access key) and "refusing" (no key yet, and once a cluster
+// has been switched to it Atlas refuses three times to switch another). The command aws, of which there is "aws iam" alone,
+// reaches the account of the worker.
 package docs
 
 import (

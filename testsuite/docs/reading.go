@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/proc"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
 
 // project is the one that the docs speak of.
@@ -166,11 +168,11 @@ func (r *reading) enter(world string) {
 	running := sim.Start(t, sim.Options{World: config, Scale: scale})
 	maps.Copy(r.env, map[string]string{
 		"TEMPORAL_ADDRESS": server.Address, "TEMPORAL_NAMESPACE": namespace, "TEMPORAL_HTTP": server.HTTPURL,
+		"AWS_ENDPOINT_URL": running.AWSURL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": awssim.WorkerAccessKeyID, "AWS_SECRET_ACCESS_KEY": awssim.WorkerSecret,
 	})
 	env := maps.Clone(r.env)
 	maps.Copy(env, map[string]string{
 		"MONGODB_ATLAS_BASE_URL": running.AtlasURL, "MONGODB_ATLAS_CLIENT_ID": sim.ClientID, "MONGODB_ATLAS_CLIENT_SECRET": sim.ClientSecret,
-		"AWS_ENDPOINT_URL": running.AWSURL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": awssim.WorkerAccessKeyID, "AWS_SECRET_ACCESS_KEY": awssim.WorkerSecret,
 		"ATLAS_CMK_POLL_SHORTEST": "50ms", "ATLAS_CMK_POLL_LONGEST": "250ms", "ATLAS_CMK_POLL_IDLE": "1s", "ATLAS_CMK_POLL_SETTLE": "50ms",
 		"ATLAS_CMK_DUE_ENDPOINT": "50ms", "ATLAS_CMK_DUE_CLUSTER": "50ms",
 	})
@@ -201,11 +203,14 @@ func config(t *testing.T, world string) *sim.Config {
 	t.Helper()
 	text, err := os.ReadFile("../sim/world.yaml")
 	require.NoError(t, err)
-	replaced := map[string]string{"new": sim.ProjectA, "enabled": sim.ProjectA, "legacy": sim.ProjectB}[world]
+	replaced := map[string]string{"new": sim.ProjectA, "enabled": sim.ProjectA, "refusing": sim.ProjectA, "legacy": sim.ProjectB}[world]
 	require.NotEmpty(t, replaced, "world %q", world)
 	out := strings.NewReplacer(replaced, project, sim.OrganizationID, organization, "name: east\n", "name: payments\n", "name: west\n", "name: orders\n").Replace(string(text))
 	c, err := sim.ParseConfig([]byte(out))
 	require.NoError(t, err)
+	if world == "refusing" {
+		c.Faults = []fault.Rule{{System: "atlas", Operation: "updateGroupCluster", Kind: fault.Status, Status: http.StatusBadRequest, After: 1, Times: 3}}
+	}
 	return &c
 }
 

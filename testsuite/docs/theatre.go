@@ -18,7 +18,7 @@ const tctl = "ATLAS_CMK_TCTL"
 type theatre struct {
 	root, dir string
 	server    *devserver.Server
-	// path finds the programs: temporal, and bin/ with ours.
+	// path finds the programs: temporal, and what stands in for aws.
 	path string
 }
 
@@ -41,7 +41,8 @@ func openTheatre(ctx context.Context) (*theatre, error) {
 	temporal, err := devserver.Find(ctx)
 	if err == nil {
 		th.path = filepath.Join(dir, "path")
-		err = errors.Join(os.Mkdir(th.path, 0o700), os.Symlink(temporal, filepath.Join(th.path, "temporal")))
+		err = errors.Join(os.Mkdir(th.path, 0o700), os.Symlink(temporal, filepath.Join(th.path, "temporal")),
+			os.Symlink(filepath.Join(root, "testsuite", "docs", "aws"), filepath.Join(th.path, "aws")))
 	}
 	if path := os.Getenv(tctl); err == nil && path != "" {
 		if path, err = filepath.Abs(path); err == nil {
