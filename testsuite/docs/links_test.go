@@ -83,9 +83,9 @@ func TestTargetsThatAreNamed(t *testing.T) {
 		for _, command := range named.FindAllStringSubmatch(string(text), -1) {
 			for _, word := range strings.Fields(command[1]) {
 				if variable, _, ok := strings.Cut(word, "="); ok {
-					assert.True(t, strings.Contains(makefile, "$("+variable+")"), "%s: make %s: no target takes %s", page, command[1], variable)
+					assert.Contains(t, makefile, "$("+variable+")", "%s: make %s: no target takes %s", page, command[1], variable)
 				} else {
-					assert.True(t, strings.Contains(makefile, "\n"+word+":"), "%s: make %s: there is no such target", page, command[1])
+					assert.Contains(t, makefile, "\n"+word+":", "%s: make %s: there is no such target", page, command[1])
 				}
 			}
 		}
