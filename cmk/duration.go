@@ -2,7 +2,8 @@ package cmk
 
 import (
 	"encoding/json"
-	"fmt"
+	"reflect"
+	"strings"
 	"time"
 )
 
@@ -15,12 +16,11 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // UnmarshalJSON reads a duration from a string.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("%s is not a duration: write it as a string, such as \"90s\" or \"72h\"", b)
-	}
-	v, err := time.ParseDuration(s)
-	if err != nil {
-		return fmt.Errorf("%q is not a duration: write it as in \"90s\" or \"72h\"", s)
+	err := json.Unmarshal(b, &s)
+	v, unread := time.ParseDuration(s)
+	if err != nil || unread != nil {
+		// An error of this type is told the field that it is about.
+		return &json.UnmarshalTypeError{Value: strings.Trim(string(b), `"`), Type: reflect.TypeFor[Duration]()}
 	}
 	*d = Duration(v)
 	return nil

@@ -186,11 +186,9 @@ const (
 // normalised to Atlas's spelling and put in order. The error, an *InvalidRequestError, names every problem at once.
 func DecodeEnable(data []byte) (EnableRequest, error) {
 	var r EnableRequest
-	if err := decode(data, &r); err != nil {
-		return EnableRequest{}, err
-	}
+	unread := decode(data, &r)
 	r.complete()
-	if err := r.validate(); err != nil {
+	if err := withRest(unread, r.validate); err != nil {
 		return EnableRequest{}, err
 	}
 	return r, nil

@@ -90,10 +90,13 @@ func TestEveryProblemIsNamedWithItsField(t *testing.T) {
 		"boundary on adopt":   {with(map[string]any{"role": map[string]any{"mode": "adopt", "name": "x", "permissionsBoundary": "x"}}), []string{"role.permissionsBoundary", "role.permissionsBoundary"}},
 		"modes":               {with(map[string]any{"role": map[string]any{"mode": "x"}, "approval": map[string]any{"mode": "x"}, "onFailure": "x", "replicas": "x"}), []string{"role.mode", "approval.mode", "onFailure", "replicas"}},
 		"numbers":             {with(map[string]any{"parallel": -1, "approval": map[string]any{"approvers": 9}}), []string{"parallel", "approval.approvers"}},
-		"duration as number":  {with(map[string]any{"deadlines": map[string]any{"cluster": 5}}), []string{"request"}},
+		"duration as number":  {with(map[string]any{"deadlines": map[string]any{"cluster": 5}}), []string{"deadlines.cluster"}},
+		"no duration":         {with(map[string]any{"deadlines": map[string]any{"cluster": "soon"}}), []string{"deadlines.cluster"}},
 		"duration too short":  {with(map[string]any{"deadlines": map[string]any{"cluster": "5ms"}}), []string{"deadlines.cluster"}},
 		"negative duration":   {with(map[string]any{"deadlines": map[string]any{"approval": "-5h"}}), []string{"deadlines.approval"}},
 		"several at once":     {with(map[string]any{"projectId": "x", "parallel": 99, "regions": []string{"x"}}), []string{"projectId", "parallel", "regions"}},
+		"unread and wrong":    {with(map[string]any{"planApproval": "yes", "projectId": "x", "parallel": 99}), []string{"planApproval", "projectId", "parallel"}},
+		"unknown and wrong":   {with(map[string]any{"cluster": "x", "projectId": nil}), []string{"request", "projectId"}},
 		"very long value":     {with(map[string]any{"projectId": strings.Repeat("x", 10_000)}), []string{"projectId"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func TestDecodeDisable(t *testing.T) {
 		`{` + exitProject + `,"onFailure":"compensate"}`:     "onFailure",
 		`{` + exitProject + `,"approval":{"approvers":9}}`:   "approval.approvers",
 		`{` + exitProject + `,"deadlines":{"window":"1ms"}}`: "deadlines.window",
-		`{` + exitProject + `,"deadlines":{"window":7}}`:     "request",
+		`{` + exitProject + `,"deadlines":{"window":7}}`:     "deadlines.window",
 		`{` + exitProject + `,"retireAccess":true}`:          "request",
 		`{` + exitProject + `,"approval":{"mode":"use"}}`:    "request",
 	} {

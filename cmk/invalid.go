@@ -22,6 +22,9 @@ func (p Problem) String() string {
 // InvalidRequestError says everything that is wrong with a request at once.
 type InvalidRequestError struct {
 	Problems []Problem
+	// restRead says of a request that could not be read in part that the rest of it could. A type that reads itself ends the
+	// reading with its first error.
+	restRead bool
 }
 
 func (e *InvalidRequestError) Error() string {

@@ -230,7 +230,7 @@ func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
 		"an unknown field":     {[]string{"enable", "-f", unknown}, `"keys"`},
 		"an empty file":        {[]string{"enable", "-f", empty}, "is empty"},
 		"no file":              {[]string{"enable", "-f", filepath.Join(dir, "none")}, "no such file"},
-		"a wrong duration":     {[]string{"enable", "--project-id", project, "--key", key, "--deadline-cluster", "soon"}, `"soon" is not a duration`},
+		"a wrong duration":     {[]string{"enable", "--project-id", project, "--key", key, "--deadline-cluster", "soon"}, `deadlines.cluster "soon": give a duration`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
