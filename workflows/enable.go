@@ -82,9 +82,11 @@ func (e *enable) preflight(ctx workflow.Context) error {
 		Key:     activities.KeyInput{Key: r.Key, Region: r.KeyRegion, RoleName: r.Role.Name},
 		Role:    activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name},
 	}
-	if err := workflow.ExecuteActivity(surveying(ctx, "read the project, the key and the IAM role"), surveys.ReadSurvey, in).Get(ctx, &e.seen); err != nil {
+	var now seen // into what was seen before, what is left out now would not be read
+	if err := workflow.ExecuteActivity(surveying(ctx, "read the project, the key and the IAM role"), surveys.ReadSurvey, in).Get(ctx, &now); err != nil {
 		return err
 	}
+	e.seen = now
 	t, found := assess(r, e.seen)
 	return e.settle(ctx, t, found)
 }

@@ -15,29 +15,31 @@ func (e *enable) lookAtEnabled(
 	ctx workflow.Context, ask func(key, keyRegion, roleName string) cmk.EnableRequest, assess func(cmk.EnableRequest, seen) (target, findings),
 ) error {
 	e.request = ask("", "", "")
+	var s seen // into what was seen before, what is left out now would not be read
 	id := e.projectID()
-	if err := workflow.ExecuteActivity(surveying(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id, Switching: &e.request.Clusters}).Get(ctx, &e.seen.Project); err != nil {
+	if err := workflow.ExecuteActivity(surveying(ctx, "read project "+id), atlas.ReadProject, activities.ProjectInput{ProjectID: id, Switching: &e.request.Clusters}).Get(ctx, &s.Project); err != nil {
 		return err
 	}
-	found := assessEnabled(e.seen)
+	found := assessEnabled(s)
 	if len(found) > 0 {
 		e.status.Findings, e.status.Plan = found, &cmk.Plan{Hash: hash(nil), Steps: []cmk.Step{}}
 		e.show(ctx)
 		return e.refuseErrors(e.request.DryRun)
 	}
-	now := e.seen.Project.Encryption
-	arn := e.seen.roleInUse().ARN
+	now := s.Project.Encryption
+	arn := s.roleInUse().ARN
 	e.request = ask(now.KeyID, now.Region, arn[strings.LastIndex(arn, "/")+1:])
 	r := e.request
 	key := workflow.ExecuteActivity(looking(ctx, "read the key and its replicas"), kms.ReadKey, activities.KeyInput{Key: r.Key, Region: r.KeyRegion, RoleName: r.Role.Name})
 	role := workflow.ExecuteActivity(looking(ctx, "read IAM role "+r.Role.Name), iam.ReadIAMRole, activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name})
-	if err := key.Get(ctx, &e.seen.Key); err != nil {
+	if err := key.Get(ctx, &s.Key); err != nil {
 		return err
 	}
-	if err := role.Get(ctx, &e.seen.Role); err != nil {
+	if err := role.Get(ctx, &s.Role); err != nil {
 		return err
 	}
-	t, found := assess(r, e.seen)
+	e.seen = s
+	t, found := assess(r, s)
 	return e.settle(ctx, t, found)
 }
 
