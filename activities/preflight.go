@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -23,6 +24,8 @@ type SurveyInput struct {
 	Project ProjectInput `json:"project"`
 	Key     KeyInput     `json:"key"`
 	Role    IAMRoleInput `json:"role"`
+	// Regions are those in which nodes are to use the key; by default, those in which the project has nodes.
+	Regions []string `json:"regions,omitempty"`
 }
 
 // Survey is what a change finds.
@@ -30,20 +33,46 @@ type Survey struct {
 	Project *Project `json:"project"`
 	Key     *Key     `json:"key"`
 	Role    *IAMRole `json:"role"`
+	// Evaluation is of a role that exists, as if it had our permissions already.
+	Evaluation *RoleEvaluation `json:"evaluation,omitempty"`
 }
 
-// ReadSurvey reads all three at once. The first that cannot be read is the error. A service that does not answer is given up.
+// ReadSurvey reads all three at once, and then has IAM evaluate the role. The first that cannot be read is the error. A service
+// that does not answer is given up.
 func (p *Preflight) ReadSurvey(ctx context.Context, in SurveyInput) (*Survey, error) {
 	var s Survey
 	given := func(ctx context.Context, err error) error {
 		return unlessSilentFor(ctx, p.atlas.pace.clock(), silence, err)
 	}
-	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() (err error) { s.Project, err = p.atlas.ReadProject(ctx, in.Project); return err })
-	all.Go(func() (err error) { s.Key, err = p.kms.ReadKey(ctx, in.Key); return given(ctx, err) })
-	all.Go(func() (err error) { s.Role, err = p.iam.ReadIAMRole(ctx, in.Role); return given(ctx, err) })
+	all, within := errgroup.WithContext(ctx)
+	all.Go(func() (err error) { s.Project, err = p.atlas.ReadProject(within, in.Project); return err })
+	all.Go(func() (err error) { s.Key, err = p.kms.ReadKey(within, in.Key); return given(within, err) })
+	all.Go(func() (err error) { s.Role, err = p.iam.ReadIAMRole(within, in.Role); return given(within, err) })
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}
+	if keys := s.keysIn(in.Regions); s.Role.Exists && len(keys) > 0 {
+		var err error
+		s.Evaluation, err = p.iam.EvaluateRole(ctx, EvaluateRoleInput{ProjectID: in.Project.ProjectID, RoleARN: s.Role.ARN, KeyARNs: keys, AsGranted: true})
+		if err != nil {
+			return nil, given(ctx, err)
+		}
+	}
 	return &s, nil
+}
+
+// keysIn are the key's replicas in some regions; without any, where the project has nodes.
+func (s *Survey) keysIn(regions []string) []string {
+	if len(regions) == 0 {
+		for _, c := range s.Project.Clusters {
+			regions = append(regions, c.Regions...)
+		}
+	}
+	var arns []string
+	for _, r := range s.Key.Replicas {
+		if slices.Contains(regions, r.Region) {
+			arns = append(arns, r.ARN)
+		}
+	}
+	return arns
 }

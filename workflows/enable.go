@@ -81,6 +81,7 @@ func (e *enable) preflight(ctx workflow.Context) error {
 		Project: activities.ProjectInput{ProjectID: r.ProjectID, Switching: &r.Clusters},
 		Key:     activities.KeyInput{Key: r.Key, Region: r.KeyRegion, RoleName: r.Role.Name},
 		Role:    activities.IAMRoleInput{ProjectID: r.ProjectID, Name: r.Role.Name},
+		Regions: r.Regions,
 	}
 	var now seen // into what was seen before, what is left out now would not be read
 	if err := workflow.ExecuteActivity(surveying(ctx, "read the project, the key and the IAM role"), surveys.ReadSurvey, in).Get(ctx, &now); err != nil {

@@ -13,10 +13,9 @@ import (
 // migrateSeen is what the preflight of a migration saw.
 type migrateSeen struct {
 	seen
-	// AccessKey is nil when its id is not known; Evaluation, when there is no key to evaluate the role for.
-	AccessKey  *activities.AccessKey
-	Evaluation *activities.RoleEvaluation
-	Backups    *activities.Backups
+	// AccessKey is nil when its id is not known.
+	AccessKey *activities.AccessKey
+	Backups   *activities.Backups
 }
 
 // migrateTarget is what a migration is to bring about.
@@ -56,7 +55,7 @@ func assessMigration(r cmk.MigrateRequest, s migrateSeen) (migrateTarget, []cmk.
 	if s.Key != nil {
 		t.keyARNs = keysOf(s.seen)
 		assessKey(&f, cmk.ReplicasCheck, s.seen, &target{regions: keyRegionsOf(s.seen, t.keyARNs)})
-		assessMigrateRole(&f, r, s)
+		assessRole(&f, cmk.EnableRequest{Role: r.Role}, s.seen)
 	}
 	assessAccessKey(&f, s, &t)
 	if time.Duration(r.Settle) < validations {
@@ -138,24 +137,6 @@ func keyRegionsOf(s seen, keyARNs []string) []string {
 	}
 	slices.Sort(regions)
 	return slices.Compact(regions)
-}
-
-func assessMigrateRole(f *findings, r cmk.MigrateRequest, s migrateSeen) {
-	assessRole(f, cmk.EnableRequest{Role: r.Role}, s.seen)
-	// The boundary of a role that exists has been evaluated, better than assessRole knows.
-	evaluated := s.Evaluation != nil && s.Evaluation.Unevaluated == ""
-	if evaluated {
-		*f = slices.DeleteFunc(*f, func(x cmk.Finding) bool { return x.Code == cmk.FindingRoleBoundary })
-	}
-	if s.Evaluation == nil {
-		return
-	}
-	if s.Evaluation.Unevaluated != "" {
-		f.info(cmk.FindingNotEvaluated, s.Role.ARN, "the role's policies and permissions boundary: %s; they are evaluated before the switch, as far as possible", s.Evaluation.Unevaluated)
-	}
-	for _, denied := range s.Evaluation.Denied {
-		f.err(cmk.FindingRoleDenied, s.Role.ARN, "change the policy or boundary that stands in the way, or name another role", "with this project's permissions the role still could not use the key: %s", denied)
-	}
 }
 
 func assessAccessKey(f *findings, s migrateSeen, t *migrateTarget) {

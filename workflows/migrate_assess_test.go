@@ -15,9 +15,10 @@ const anAccessKey = "AKIAIOSFODNN7EXAMPLE"
 // onCredentials is a project that uses the key by an access key, over the public path, with nothing in the way.
 func onCredentials() migrateSeen {
 	s := migrateSeen{
-		seen: healthy(), Backups: &activities.Backups{}, Evaluation: &activities.RoleEvaluation{Unevaluated: "the role does not exist yet"},
+		seen: healthy(), Backups: &activities.Backups{},
 		AccessKey: &activities.AccessKey{ID: anAccessKey, Exists: true, Active: true, User: "atlas"},
 	}
+	s.Evaluation = &activities.RoleEvaluation{Unevaluated: "the role does not exist yet"}
 	s.Project.Encryption = activities.Encryption{Enabled: true, Valid: true, KeyID: aKeyID, Region: "US_EAST_1", AccessKeyID: anAccessKey}
 	for i := range s.Project.Clusters {
 		s.Project.Clusters[i].Provider = cmk.ProviderAWS

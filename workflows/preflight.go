@@ -338,7 +338,8 @@ func assessRole(f *findings, r cmk.EnableRequest, s seen) {
 	if !s.Role.Exists && r.Role.Mode == cmk.RoleAdopt {
 		f.err(cmk.FindingRoleMissing, r.Role.Name, `create it, or set role.mode to "create"`, "IAM role %s does not exist", r.Role.Name)
 	}
-	if s.Role.Boundary != "" || r.Role.PermissionsBoundary != "" {
+	assessEvaluation(f, s)
+	if !s.evaluated() && (s.Role.Boundary != "" || r.Role.PermissionsBoundary != "") {
 		f.warn(cmk.FindingRoleBoundary, s.Role.ARN, "make sure that it allows kms:Decrypt, kms:Encrypt and kms:DescribeKey on the key", "the role has a permissions boundary, which this check does not evaluate")
 	}
 	if s.Role.ExternalID == "" && s.Role.TrustSize+trustStatementSize > trustDefault {
@@ -358,6 +359,27 @@ func assessRole(f *findings, r cmk.EnableRequest, s seen) {
 	}
 	if len(pending) > 0 {
 		f.info(cmk.FindingPendingRolesUnknown, strings.Join(pending, ", "), "the project has pending cloud provider access roles; whose they are cannot be told, and they are left alone")
+	}
+}
+
+// evaluated says whether IAM has said what the role's policies and its permissions boundary allow.
+func (s seen) evaluated() bool { return s.Evaluation != nil && s.Evaluation.Unevaluated == "" }
+
+// assessEvaluation finds what keeps the role from the key although it has our permissions: its other policies, or a boundary.
+func assessEvaluation(f *findings, s seen) {
+	if s.Evaluation == nil {
+		return
+	}
+	if why := s.Evaluation.Unevaluated; why != "" {
+		f.info(cmk.FindingNotEvaluated, s.Role.ARN, "not evaluated, whether the role's policies and permissions boundary let it use the key: %s", why)
+	}
+	severity := cmk.SeverityError
+	if now := s.roleInUse(); now != nil && now.ARN == s.Role.ARN && s.Project.Encryption.Valid && len(encrypted(s.Project.Clusters)) > 0 {
+		severity = cmk.SeverityWarning // clusters use the key through it: nothing is made worse
+	}
+	for _, denied := range s.Evaluation.Denied {
+		f.add(severity, cmk.FindingRoleDenied, s.Role.ARN, "change the policy or boundary that stands in the way, or name another role",
+			"with this project's permissions the role still could not use the key: %s", denied)
 	}
 }
 
