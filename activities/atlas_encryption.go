@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
@@ -48,6 +49,9 @@ type EncryptionInput struct {
 	// Seen is what the project's setting was when it was looked at last, Looked.
 	Seen   *Encryption `json:"seen,omitempty"`
 	Looked time.Time   `json:"looked,omitzero"`
+	// RoleARN, when given, is the IAM role that must be able to use the key wherever clusters on it have nodes: private
+	// networking takes them from the public path to the key of their own region.
+	RoleARN string `json:"roleArn,omitempty"`
 }
 
 // EnsureEncryption turns encryption at rest on with the key, role and networking asked for, or changes the networking
@@ -70,6 +74,11 @@ func (a *Atlas) EnsureEncryption(ctx context.Context, in EncryptionInput) (*Encr
 	if now.Enabled && now.RequirePrivateNetworking == private {
 		return &now, nil
 	}
+	if private && in.RoleARN != "" {
+		if err := a.usableEverywhere(ctx, in, now); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.undisturbed(ctx, in.ProjectID, in.Lease); err != nil {
 		return nil, err
 	}
@@ -79,6 +88,16 @@ func (a *Atlas) EnsureEncryption(ctx context.Context, in EncryptionInput) (*Encr
 		Enabled: &enabled, CustomerMasterKeyID: &in.KeyID, Region: &in.Region, RoleId: &in.RoleID,
 		RequirePrivateNetworking: &private,
 	})
+}
+
+// usableEverywhere makes sure that the key can be used wherever clusters on it have nodes.
+func (a *Atlas) usableEverywhere(ctx context.Context, in EncryptionInput, now Encryption) error {
+	clusters, err := a.clusters(ctx, in.ProjectID)
+	if err != nil {
+		return err
+	}
+	onKey := slices.DeleteFunc(clusters, func(c Cluster) bool { return c.Provider != cmk.ProviderAWS })
+	return a.usable(ctx, now, in.RoleARN, onKey)
 }
 
 // encryptionNow is the setting as it is: what was seen just now, or what a look finds.

@@ -98,7 +98,7 @@ func (e *enable) back(ctx workflow.Context, because error) error {
 // writePrivateNetworking requires private networking or stops to, inside a window.
 func (e *enable) writePrivateNetworking(ctx workflow.Context, under activities.Lease, require bool) error {
 	in := e.encryption(&require)
-	in.Lease = under
+	in.Lease, in.RoleARN = under, e.access.arn
 	err := workflow.ExecuteActivity(writing(ctx, "private networking"), atlas.EnsureEncryption, in).Get(ctx, nil)
 	if err != nil {
 		return err
