@@ -42,3 +42,17 @@ func TestNetworkingGoesPrivateOnlyWhereTheKeyIs(t *testing.T) {
 	require.NoError(t, demand(oneReplica{Region: "US_WEST_2", State: "Enabled", Policy: read}, usableARN))
 	require.True(t, s.State().Atlas.Projects[0].Encryption.Private)
 }
+
+// A replica that is not Enabled and does not come to be so by itself is not waited for.
+func TestReplicaIsWaitedForOnlyWhileItComes(t *testing.T) {
+	t.Parallel()
+	a := newAmazon(t, nil)
+	ensure := func() error {
+		return a.kms.EnsureReplicas(t.Context(), activities.ReplicasInput{Key: awssim.MultiRegionKeyID, Region: "US_EAST_1", Regions: []string{"EU_WEST_1"}})
+	}
+	require.NoError(t, ensure())
+	a.world.Do(func() { require.NoError(t, a.DisableKey("eu-west-1", awssim.MultiRegionKeyID)) })
+	err := ensure()
+	require.True(t, isFinal(err), "%v", err)
+	require.ErrorContains(t, err, "Disabled")
+}

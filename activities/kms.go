@@ -192,10 +192,13 @@ func (a *KMS) ensureReplica(ctx context.Context, primary types.MultiRegionKey, r
 	id := aws.ToString(primary.Arn)[strings.LastIndex(aws.ToString(primary.Arn), "/")+1:]
 	there, err := a.describe(ctx, id, region)
 	if err == nil {
-		if there.KeyState != types.KeyStateEnabled {
+		switch there.KeyState {
+		case types.KeyStateEnabled:
+			return nil
+		case types.KeyStateCreating, types.KeyStateUpdating:
 			return notReady(a.pace.Shortest, "the replica of key %s in %s is %s", id, region, there.KeyState)
 		}
-		return nil
+		return final(cmk.ErrForeign, "the replica of key %s in %s is %s, which does not pass by itself: make it Enabled", id, region, there.KeyState)
 	}
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) || app.Type() != "NotFoundException" {

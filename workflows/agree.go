@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -35,13 +37,30 @@ func (c *change) replicate(ctx workflow.Context, key *activities.Key, regions []
 	}
 	c.enter(ctx, cmk.PhaseKey)
 	in := activities.ReplicasInput{Lease: c.under(), Key: key.ARN, Region: key.Region, Regions: regions}
-	if err := workflow.ExecuteActivity(writing(ctx, "replicate the key to "+strings.Join(regions, ", ")), kms.EnsureReplicas, in).Get(ctx, nil); err != nil {
-		return err
+	err := workflow.ExecuteActivity(writing(ctx, "replicate the key to "+strings.Join(regions, ", ")), kms.EnsureReplicas, in).Get(ctx, nil)
+	if err != nil {
+		regions = c.replicated(ctx, key, regions)
 	}
 	for _, region := range regions {
 		c.wrote(ctx, cmk.SystemKMS, "replicate the key to "+region, key.ARN)
+		c.keep = append(c.keep, fmt.Sprintf("the replica of KMS key %s in %s, which this change has made: nothing here deletes a key", key.ARN, region))
 	}
-	return nil
+	return err
+}
+
+// replicated are those of some regions in which the key has a replica by now, although the step that was to make them all
+// has failed or was cancelled; all of them when that cannot be read.
+func (c *change) replicated(ctx workflow.Context, key *activities.Key, regions []string) []string {
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	var now activities.Key
+	in := activities.KeyInput{Key: key.ARN, Region: key.Region}
+	if err := workflow.ExecuteActivity(looking(apart, "look which replicas have been made"), kms.ReadKey, in).Get(apart, &now); err != nil {
+		workflow.GetLogger(ctx).Warn("replicas not read", "key", key.ARN, "error", err)
+		return regions
+	}
+	return slices.DeleteFunc(slices.Clone(regions), func(region string) bool {
+		return !slices.ContainsFunc(now.Replicas, func(r activities.KeyReplica) bool { return r.Region == region })
+	})
 }
 
 // resume resumes paused clusters, which stay running.

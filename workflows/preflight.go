@@ -288,7 +288,10 @@ func assessKey(f *findings, replicas cmk.Replicas, s seen, t *target) {
 	for _, region := range t.regions {
 		at := slices.IndexFunc(k.Replicas, func(r activities.KeyReplica) bool { return r.Region == region })
 		if at < 0 {
-			if k.MultiRegion && replicas == cmk.ReplicasCreate {
+			if k.MultiRegion && replicas == cmk.ReplicasCreate && k.Origin == "EXTERNAL" {
+				f.err(cmk.FindingReplicaMissing, region, "replicate the key to this region yourself, and import its material there too",
+					"the key has no replica in %s, and its material is imported: a replica that is made here could not be used before its owner imports the material into it", region)
+			} else if k.MultiRegion && replicas == cmk.ReplicasCreate {
 				t.replicate = append(t.replicate, region)
 				f.info(cmk.FindingReplicaMade, region, "the key is replicated to %s; this software never takes a replica back", region)
 			} else if k.MultiRegion {
