@@ -307,22 +307,35 @@ func (e *enable) encryptClusters(ctx workflow.Context) error {
 // resumeClusters resumes the paused clusters among those to switch; each is switched when it has come up.
 func (e *enable) resumeClusters(ctx workflow.Context) error {
 	paused := slices.DeleteFunc(slices.Clone(e.clusters.clusters), func(c *clusterSwitch) bool { return !c.cluster.Paused || c.done })
-	return e.resume(ctx, clusterNames(paused))
+	names := clusterNames(paused)
+	_, err := e.optional(ctx, "resume "+strings.Join(names, ", "), func(ctx workflow.Context) error { return e.resume(ctx, names) })
+	return err
 }
 
-// encryptSearchNodes puts the search nodes on the key, if that was asked for, and waits until they are.
+// encryptSearchNodes puts the search nodes on the key, if that was asked for, and waits until they are. A person may leave
+// them out.
 func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
 	if !e.searchNodesMissing() {
 		return nil
 	}
 	e.enter(ctx, cmk.PhaseSearchNodes)
-	if err := e.heed(ctx, "put search nodes on the key", func(ctx workflow.Context) error {
+	const step = "put search nodes on the key"
+	written := false
+	_, err := e.optional(ctx, step, func(ctx workflow.Context) error {
 		in := activities.SearchNodesInput{Lease: e.under(), ProjectID: e.projectID(), Enabled: true}
-		return workflow.ExecuteActivity(writing(ctx, "put search nodes on the key"), atlas.EnsureSearchNodes, in).Get(ctx, nil)
-	}); err != nil {
-		return err
-	}
-	e.wrote(ctx, cmk.SystemAtlas, "put search nodes on the key", e.projectID())
+		if err := workflow.ExecuteActivity(writing(ctx, step), atlas.EnsureSearchNodes, in).Get(ctx, nil); err != nil {
+			return err
+		}
+		if !written {
+			e.wrote(ctx, cmk.SystemAtlas, step, e.projectID())
+			written = true
+		}
+		return e.awaitSearchNodes(ctx)
+	})
+	return err
+}
+
+func (e *enable) awaitSearchNodes(ctx workflow.Context) error {
 	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Cluster))
 	done := e.await(ctx, cmk.Wait{For: cmk.AwaitingSearchNodes, What: "search nodes to be replaced", Until: deadline})
 	defer done()
