@@ -42,6 +42,8 @@ type endpointGate struct {
 	endpoint string
 	// inUse is true when a cluster reaches its key through the endpoint: then it cannot be rejected.
 	inUse bool
+	// acceptance is true while Atlas waits for the endpoint to be accepted, where its status decides: then people are asked.
+	acceptance bool
 }
 
 type earlyDecision struct {
@@ -235,7 +237,7 @@ func (e *endpointGate) bind(id string, remade bool) {
 // endpointState is where a region's approval stands under the policy.
 func (a *approvals) endpointState(region string) cmk.ApprovalState {
 	g := a.region(region)
-	if (a.waived || a.policy.Mode == cmk.ApproveProvider) && !g.rejected {
+	if (a.waived || a.policy.Mode == cmk.ApproveProvider && !g.acceptance) && !g.rejected {
 		return cmk.ApprovalNotNeeded
 	}
 	return g.state(a.policy.Approvers)

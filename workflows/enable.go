@@ -108,6 +108,7 @@ func (e *enable) settle(ctx workflow.Context, t target, found []cmk.Finding) err
 	e.clusters = newClusterSet(e.change, cmk.ProviderAWS, r.Parallel, time.Duration(r.Deadlines.Cluster), e.target.clusters)
 	e.clusters.begin, e.clusters.hold, e.clusters.again = e.encrypt, e.endpoints.stand, e.pathLost
 	e.approvals.askEndpoints(e.target.regions, e.inUse)
+	e.endpoints.atlasDecides = r.Approval.Mode == cmk.ApproveProvider
 	e.endpoints.saw(ctx, e.endpoints.current)
 	e.show(ctx)
 	return e.refuseErrors(r.DryRun)

@@ -32,6 +32,8 @@ type endpointSet struct {
 	agreed []string
 	// gaveUp is set once endpoints that were lost are not to be mended.
 	gaveUp error
+	// atlasDecides is true where Atlas's status alone decides, and people are asked only while it waits for them.
+	atlasDecides bool
 	// unattended is set once the endpoints need no eye on them any more.
 	unattended bool
 }
@@ -117,9 +119,16 @@ func (e *endpointSet) saw(ctx workflow.Context, endpoints []activities.Endpoint)
 		if p := e.in(region); p != nil {
 			gate := e.approvals.region(region)
 			gate.bind(p.ID, e.remakes[region] > 0 && e.remade(region, gate.endpoint))
+			gate.acceptance = e.awaitsAcceptance(ctx, p)
 		}
 	}
 	e.show(ctx)
+}
+
+// awaitsAcceptance says whether an endpoint waits for somebody to accept it, where nobody is asked otherwise.
+func (e *endpointSet) awaitsAcceptance(ctx workflow.Context, p *activities.Endpoint) bool {
+	return e.atlasDecides && p.Status == cmk.EndpointPendingAcceptance &&
+		workflow.GetVersion(ctx, "ask-for-acceptance", workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
 
 // forget drops what is only known of endpoints that are gone.
@@ -308,8 +317,12 @@ func (e *endpointSet) approvalOf(ctx workflow.Context, region string, p *activit
 	if e.asked[key].IsZero() {
 		e.asked[key] = workflow.Now(ctx).UTC()
 	}
+	what := "approval of the private endpoint in " + region
+	if e.approvals.region(region).acceptance {
+		what += ", whose connection Atlas waits to be accepted"
+	}
 	return cmk.Wait{
-		For: cmk.AwaitingEndpointApproval, Region: region, What: "approval of the private endpoint in " + region, Since: e.asked[key], Until: deadline,
+		For: cmk.AwaitingEndpointApproval, Region: region, What: what, Since: e.asked[key], Until: deadline,
 		Signal: cmk.SignalApproveEndpoint, Example: example(payload),
 	}
 }
