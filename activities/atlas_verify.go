@@ -24,6 +24,15 @@ type VerifyInput struct {
 	Clusters  []string  `json:"clusters,omitempty"`
 	Since     time.Time `json:"since"`
 	Until     time.Time `json:"until,omitzero"`
+	// Known are the clusters that preflight saw; when given, those that have come since are told.
+	Known []string `json:"known"`
+}
+
+// Verified is what the final look has found.
+type Verified struct {
+	Encryption
+	// Appeared are the clusters that have come since preflight, and that are not on the key.
+	Appeared []string `json:"appeared,omitempty"`
 }
 
 // alarms are the events that say that a node could not use its key.
@@ -33,7 +42,7 @@ func alarms() []string {
 
 // VerifyProject looks at everything once more, and returns the state if it is what was asked for. If not it fails with
 // NotReady, which names what is missing, to be tried again until the wait's deadline.
-func (a *Atlas) VerifyProject(ctx context.Context, in VerifyInput) (*Encryption, error) {
+func (a *Atlas) VerifyProject(ctx context.Context, in VerifyInput) (*Verified, error) {
 	now, err := a.encryption(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
@@ -68,7 +77,16 @@ func (a *Atlas) VerifyProject(ctx context.Context, in VerifyInput) (*Encryption,
 	if len(missing) > 0 {
 		return nil, notReady(a.wait(ctx, in.Until), "not verified: %s", brief(strings.Join(missing, "; ")))
 	}
-	return &now, nil
+	return &Verified{now, appeared(in, clusters)}, nil
+}
+
+func appeared(in VerifyInput, clusters []Cluster) []string {
+	if in.Known == nil {
+		return nil
+	}
+	return clusterNames(slices.DeleteFunc(slices.Clone(clusters), func(c Cluster) bool {
+		return c.Provider != cmk.ProviderNone || c.State == cmk.ClusterDeleting || slices.Contains(in.Known, c.Name)
+	}))
 }
 
 func unmet(in VerifyInput, now Encryption, endpoints []Endpoint, clusters []Cluster) []string {

@@ -63,6 +63,7 @@ const (
 	FindingClusterUncovered  FindingCode = "CLUSTER_REGION_UNCOVERED"
 	FindingRegionUncovered   FindingCode = "REGION_UNCOVERED"
 	FindingClusterReencrypts FindingCode = "CLUSTER_REENCRYPTS"
+	FindingClusterAppeared   FindingCode = "CLUSTER_APPEARED"
 	FindingEndpointExists    FindingCode = "ENDPOINT_EXISTS"
 	FindingEndpointStuck     FindingCode = "ENDPOINT_NOT_READY"
 	FindingNetworkingNoPath  FindingCode = "NETWORKING_WITHOUT_ENDPOINTS"

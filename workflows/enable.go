@@ -42,6 +42,8 @@ type enable struct {
 	// setting is the project's encryption at rest as this change has left it, settled when.
 	setting *activities.Encryption
 	settled time.Time
+	// appeared are clusters that have come since preflight, and that were meant.
+	appeared []string
 }
 
 func newEnable(ctx workflow.Context, workflowType string, r cmk.EnableRequest) *enable {
@@ -54,6 +56,17 @@ func (e *enable) steps(ctx workflow.Context) error {
 	if err := e.preflight(ctx); err != nil || e.request.DryRun {
 		return err
 	}
+	for {
+		if err := e.carryOut(ctx); err != nil {
+			return err
+		}
+		if again, err := e.takeAlong(ctx); !again {
+			return err
+		}
+	}
+}
+
+func (e *enable) carryOut(ctx workflow.Context) error {
 	return inOrder(ctx,
 		e.approvePlan,
 		e.replicateKey,
@@ -64,6 +77,28 @@ func (e *enable) steps(ctx workflow.Context) error {
 		e.takeSnapshots,
 		e.verify,
 	)
+}
+
+// takeAlong asks people about clusters that have come since preflight, where all were to be on the key. If they say so the
+// change begins anew with them; otherwise they are left, and told.
+func (e *enable) takeAlong(ctx workflow.Context) (again bool, err error) {
+	if len(e.appeared) == 0 {
+		return false, nil
+	}
+	names, asked := strings.Join(e.appeared, ", "), false
+	again, err = e.optional(ctx, "clusters that have come since", func(ctx workflow.Context) error {
+		if !asked {
+			asked = true
+			return failure(cmk.ErrForeign, "cluster %s has come since the change looked, and is not on the key: retry puts it there too, skip leaves it", names)
+		}
+		return e.look(ctx)
+	})
+	if !again && err == nil {
+		f := findings(e.status.Findings)
+		f.warn(cmk.FindingClusterAppeared, names, "put it on the key with EncryptClusters", "cluster %s has come since the change looked: it is not on the key", names)
+		e.status.Findings = f
+	}
+	return again, err
 }
 
 var (
@@ -417,7 +452,10 @@ func (e *enable) verify(ctx workflow.Context) error {
 		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, RoleARN: e.access.arn, Since: e.reachable, Until: deadline,
 		Endpoints: e.endpoints.ids(func(string) bool { return true }), Clusters: e.clusters.settled(),
 	}
-	var now activities.Encryption
+	if e.status.Workflow == cmk.EnableWithPrivateEndpoints && !e.request.Clusters.None {
+		in.Known = clustersIn(e.seen.Project.Clusters)
+	}
+	var now activities.Verified
 	err := workflow.ExecuteActivity(observing(ctx, "verify", deadline), atlas.VerifyProject, in).Get(ctx, &now)
 	if errorType(err) == cmk.ErrNotReady {
 		return failure(cmk.ErrNotVerified, "%s", reason(err))
@@ -425,6 +463,7 @@ func (e *enable) verify(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
+	e.appeared = slices.DeleteFunc(now.Appeared, func(name string) bool { return !e.request.Clusters.Selects(name) })
 	e.final = &cmk.FinalState{
 		Enabled: now.Enabled, Valid: now.Valid, RequirePrivateNetworking: now.RequirePrivateNetworking,
 		Key: now.KeyID, KeyRegion: now.Region, RoleID: now.RoleID, RoleARN: e.access.arn,

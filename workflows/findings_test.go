@@ -68,10 +68,10 @@ func findingCodes(t *testing.T) map[string]string {
 	return codes
 }
 
-// namedInTests says whether a test of this package, or one that goes from end to end, names something.
+// namedInTests says whether a test of this package names something, or one that plays a whole run.
 func namedInTests(t *testing.T, what string) bool {
 	t.Helper()
-	for _, pattern := range []string{"*_test.go", "../testsuite/e2e/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../testsuite/e2e/*_test.go", "../testsuite/search/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		if anyNames(t, files, what) {

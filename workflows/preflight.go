@@ -233,6 +233,15 @@ func urgentFirst(regions, urgent []string) []string {
 	return append(slices.DeleteFunc(slices.Clone(regions), func(region string) bool { return !isUrgent(region) }), others...)
 }
 
+// clustersIn are the names of clusters, never nil.
+func clustersIn(clusters []activities.Cluster) []string {
+	names := []string{}
+	for _, c := range clusters {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 func encrypted(clusters []activities.Cluster) []string {
 	var names []string
 	for _, c := range clusters {

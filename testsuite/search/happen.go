@@ -2,6 +2,7 @@ package search
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
 
 // happen has an event come about, in the middle of a run.
@@ -27,6 +29,10 @@ func (p *play) happen(e event) {
 			panic(err) // schedules hold what can be read
 		}
 		p.worker.jump(off)
+	case refuseWrite:
+		if err := p.world.Faults.Add(fault.Rule{Kind: fault.Status, Status: http.StatusForbidden, Times: 1}); err != nil {
+			panic(err) // it is a fault that there is
+		}
 	case signalRun:
 		p.run.signal(e.Detail, p.message(e))
 	case updateRun:

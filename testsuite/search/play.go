@@ -164,7 +164,11 @@ func (p *play) arrange() {
 			p.wrote++
 		}
 		for i, e := range p.due {
-			if e.Write == p.wrote && e.Served == served && e.Kind != "" {
+			switch {
+			case e.Write != p.wrote || e.Served != served || e.Kind == "":
+			case e.Kind == refuseWrite: // the request that is under way is hit, and no other
+				p.come(i)
+			default:
 				p.meanwhile(func() { p.come(i) })
 			}
 		}

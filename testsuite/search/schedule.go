@@ -73,6 +73,8 @@ const (
 	changeTrust  = "editTrust"
 	// jumpClock has the worker's own clock go wrong, by Detail from then on.
 	jumpClock = "jumpClock"
+	// refuseWrite has the service refuse a write for good.
+	refuseWrite = "refuseWrite"
 )
 
 // String is the schedule as a Go literal, to be kept as a test.
@@ -85,7 +87,7 @@ func (s schedule) String() string {
 func (s schedule) foreign() bool {
 	for _, e := range s.Events {
 		switch e.Kind {
-		case terminateRun, cancelRun, loseLease, signalRun, updateRun, jumpClock:
+		case terminateRun, cancelRun, loseLease, signalRun, updateRun, jumpClock, refuseWrite:
 		default:
 			return true
 		}
