@@ -216,7 +216,11 @@ func (c *Cluster) addRegion(r *admin.CloudRegionConfig20240805) {
 		return
 	}
 	c.Regions = append(c.Regions, r.GetRegionName())
-	c.Clouds = append(c.Clouds, r.GetProviderName())
+	cloud := r.GetProviderName()
+	if backing := r.GetBackingProviderName(); backing != "" { // a shared tier stands on one
+		cloud = backing
+	}
+	c.Clouds = append(c.Clouds, cloud)
 	for _, tier := range []string{electable.GetInstanceSize(), analytics.GetInstanceSize(), readOnly.GetInstanceSize()} {
 		if tier != "" {
 			c.Tiers = append(c.Tiers, tier)
