@@ -18,7 +18,10 @@ const (
 
 // assessCircumstances judges what else is the case in the project.
 func assessCircumstances(f *findings, r cmk.EnableRequest, s seen, t target) {
-	unevaluated := []string{"service and resource control policies of the AWS organization"}
+	unevaluated := []string{
+		"service and resource control policies of the AWS organization", "the values that conditions of policies are compared with",
+		"the rights of the worker's own AWS credentials",
+	}
 	c := s.Project.Circumstances
 	if c == nil {
 		c = &activities.Circumstances{}

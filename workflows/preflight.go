@@ -179,15 +179,15 @@ func assessSettings(f *findings, s seen, t *target) {
 	}
 	switch {
 	case e.RoleID == "":
-		f.err(cmk.FindingEnabledWithCredentials, e.AccessKeyID, "migrate the project to an IAM role first", "encryption at rest is enabled with an IAM user's credentials")
+		f.err(cmk.FindingEnabledWithCredentials, e.AccessKeyID, "migrate the project to an IAM role first, with MigrateUserToRole", "encryption at rest is enabled with an IAM user's credentials")
 	case t.accessRole == nil || t.accessRole.ID != e.RoleID:
 		f.err(cmk.FindingEnabledWithOtherRole, e.RoleID, "name the role that is in use, or disable encryption at rest first", "encryption at rest is enabled with another role than %s", s.Role.ARN)
 	}
 	switch {
 	case !sameKey(e.KeyID, *s.Key):
-		f.err(cmk.FindingEnabledWithOtherKey, e.KeyID, "rotate the key instead: this change never replaces one", "encryption at rest is enabled with another key")
+		f.err(cmk.FindingEnabledWithOtherKey, e.KeyID, "rotate the key with RotateKey instead: this change never replaces one", "encryption at rest is enabled with another key")
 	case e.Region != t.keyRegion:
-		f.err(cmk.FindingEnabledWithOtherKey, e.Region, "rotate the key instead: this change never moves one", "encryption at rest is enabled with the key in %s, not in %s", e.Region, t.keyRegion)
+		f.err(cmk.FindingEnabledWithOtherKey, e.Region, "rotate the key with RotateKey instead: this change never moves one", "encryption at rest is enabled with the key in %s, not in %s", e.Region, t.keyRegion)
 	default:
 		// The project keeps its spelling of the key: to send another might count as a rotation.
 		t.keyID = e.KeyID

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,6 +161,156 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What has several causes is found by each of them.
+func TestEveryCauseOfAFinding(t *testing.T) {
+	endpoint := func(e activities.Endpoint) func(world) {
+		return func(w world) { w.s.Project.Endpoints = []activities.Endpoint{e} }
+	}
+	circumstance := func(c activities.Circumstances) func(world) {
+		return func(w world) { w.s.Project.Circumstances = &c }
+	}
+	const ireland = "arn:aws:kms:eu-west-1:111122223333:key/" + aKeyID
+	for name, c := range map[string]struct {
+		findingCase
+		code cmk.FindingCode
+	}{
+		"no symmetric key":                {findingCase{cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.Spec = "RSA_2048" }}, cmk.FindingKeyNotEncrypting},
+		"key disabled":                    {findingCase{cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.State = "Disabled" }}, cmk.FindingKeyNotEnabled},
+		"key without its material":        {findingCase{cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.State = "PendingImport" }}, cmk.FindingKeyNotEnabled},
+		"key whose store is disconnected": {findingCase{cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.State = "Unavailable" }}, cmk.FindingKeyNotEnabled},
+		"replica without its material":    {findingCase{cmk.SeverityError, ireland, func(w world) { w.s.Key.Replicas[0].State = "PendingImport" }}, cmk.FindingReplicaNotEnabled},
+		"imported key not replicated": {findingCase{cmk.SeverityError, "EU_WEST_1", func(w world) {
+			w.s.Key.Origin, w.s.Key.Replicas, w.r.Replicas = "EXTERNAL", w.s.Key.Replicas[1:], cmk.ReplicasCreate
+		}}, cmk.FindingReplicaMissing},
+		"replica's own policy": {findingCase{cmk.SeverityError, ireland, func(w world) { w.s.Key.Replicas[0].Policy = activities.KeyPolicy{} }}, cmk.FindingKeyPolicyNoAccess},
+		"delegated to another account": {findingCase{cmk.SeverityError, aKeyARN, func(w world) {
+			w.s.Key.Replicas[1].Policy = activities.KeyPolicy{Delegates: []string{"444455556666"}}
+		}}, cmk.FindingKeyPolicyNoAccess},
+		"key of another region":        {findingCase{cmk.SeverityError, "EU_WEST_1", func(w world) { enabled(w.s); w.s.Project.Encryption.Region = "EU_WEST_1" }}, cmk.FindingEnabledWithOtherKey},
+		"role not authorized any more": {findingCase{cmk.SeverityError, "role", func(w world) { enabled(w.s); w.s.Project.Roles[0].Authorized = false }}, cmk.FindingEnabledWithOtherRole},
+		"Google's keys":                {findingCase{cmk.SeverityError, "GCP", func(w world) { w.s.Project.Encryption.Other = "GCP" }}, cmk.FindingOtherProvider},
+		"role denied": {findingCase{cmk.SeverityError, aRoleARN, func(w world) {
+			w.s.Role.Exists, w.s.Evaluation = true, &activities.RoleEvaluation{Denied: []string{"kms:Decrypt on k: a policy denies it"}}
+		}}, cmk.FindingRoleDenied},
+		"role denied and in use": {findingCase{cmk.SeverityWarning, aRoleARN, func(w world) {
+			enabled(w.s)
+			w.s.Project.Clusters[0].Provider = cmk.ProviderAWS
+			w.s.Evaluation = &activities.RoleEvaluation{Denied: []string{"kms:Decrypt on k: a policy denies it"}}
+		}}, cmk.FindingRoleDenied},
+		"role not evaluated": {findingCase{cmk.SeverityInfo, aRoleARN, func(w world) {
+			w.s.Role.Exists, w.s.Evaluation = true, &activities.RoleEvaluation{Unevaluated: "the worker may not"}
+		}}, cmk.FindingNotEvaluated},
+		"boundary to be given":       {findingCase{cmk.SeverityWarning, aRoleARN, func(w world) { w.r.Role.PermissionsBoundary = "arn:aws:iam::1:policy/b" }}, cmk.FindingRoleBoundary},
+		"inline policies unread":     {findingCase{cmk.SeverityInfo, aRoleARN, func(w world) { w.s.Role.InlineUnread = "no right" }}, cmk.FindingNotEvaluated},
+		"all of a cluster elsewhere": {findingCase{cmk.SeverityError, "b", func(w world) { w.s.Project.Clusters[1].Clouds = []string{"GCP"} }}, cmk.FindingClusterNotOnAWS},
+		"not asked for, elsewhere": {findingCase{cmk.SeverityError, "b", func(w world) {
+			w.r.Clusters.Names, w.s.Project.Clusters[1].Clouds = []string{"a"}, []string{"AZURE"}
+		}}, cmk.FindingClusterNotOnAWS},
+		"free tier":         {findingCase{cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Tiers = []string{"M0"} }}, cmk.FindingClusterTooSmall},
+		"Flex":              {findingCase{cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Tiers = []string{"FLEX"} }}, cmk.FindingClusterTooSmall},
+		"paused, to resume": {findingCase{cmk.SeverityWarning, "a", func(w world) { w.s.Project.Clusters[0].Paused, w.r.ResumePaused = true, true }}, cmk.FindingClusterPaused},
+		"being created":     {findingCase{cmk.SeverityWarning, "a", func(w world) { w.s.Project.Clusters[0].State = cmk.ClusterCreating }}, cmk.FindingClusterNotIdle},
+		"being repaired":    {findingCase{cmk.SeverityWarning, "a", func(w world) { w.s.Project.Clusters[0].State = cmk.ClusterRepairing }}, cmk.FindingClusterNotIdle},
+		"on the key, nodes uncovered": {findingCase{cmk.SeverityError, "b", func(w world) {
+			enabled(w.s)
+			w.s.Project.Clusters[1].Provider, w.r.Clusters.Names, w.r.Regions = cmk.ProviderAWS, []string{"a"}, []string{"US_EAST_1"}
+		}}, cmk.FindingClusterUncovered},
+		"endpoint elsewhere":          {findingCase{cmk.SeverityInfo, "SA_EAST_1", endpoint(activities.Endpoint{ID: "e", Region: "SA_EAST_1", Status: cmk.EndpointActive})}, cmk.FindingEndpointExists},
+		"endpoint INITIATING":         {findingCase{cmk.SeverityWarning, "US_EAST_1", endpoint(activities.Endpoint{ID: "e", Region: "US_EAST_1", Status: cmk.EndpointInitiating})}, cmk.FindingEndpointStuck},
+		"endpoint PENDING_ACCEPTANCE": {findingCase{cmk.SeverityWarning, "US_EAST_1", endpoint(activities.Endpoint{ID: "e", Region: "US_EAST_1", Status: cmk.EndpointPendingAcceptance})}, cmk.FindingEndpointStuck},
+		"endpoint PENDING_RECREATION": {findingCase{cmk.SeverityWarning, "US_EAST_1", endpoint(activities.Endpoint{ID: "e", Region: "US_EAST_1", Status: cmk.EndpointPendingRecreation})}, cmk.FindingEndpointStuck},
+		"endpoint DELETING":           {findingCase{cmk.SeverityWarning, "US_EAST_1", endpoint(activities.Endpoint{ID: "e", Region: "US_EAST_1", Status: cmk.EndpointDeleting})}, cmk.FindingEndpointStuck},
+		"maintenance running":         {findingCase{cmk.SeverityWarning, aProject, circumstance(activities.Circumstances{Maintenance: true})}, cmk.FindingMaintenance},
+		"invalid for want of a path": {findingCase{cmk.SeverityWarning, aKeyARN, func(w world) {
+			enabled(w.s)
+			w.s.Project.Encryption.Valid, w.s.Project.Clusters[0].Provider = false, cmk.ProviderAWS
+		}}, cmk.FindingSettingsInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, s := request(), healthy()
+			c.change(world{&r, &s})
+			_, findings := assess(r, s)
+			require.True(t, slices.ContainsFunc(findings, func(f cmk.Finding) bool {
+				return f.Code == c.code && f.Object == c.object && f.Severity == c.severity
+			}), "%+v", findings)
+		})
+	}
+}
+
+// What is none of the change's business is not held against it, and what was evaluated is not warned of.
+func TestWhatIsNotFound(t *testing.T) {
+	for code, change := range map[cmk.FindingCode]func(world){
+		cmk.FindingClusterTooSmall: func(w world) { w.s.Project.Clusters[0].Tiers, w.r.Clusters.Names = []string{"M0"}, []string{"b"} },
+		cmk.FindingClusterPaused: func(w world) {
+			enabled(w.s)
+			w.s.Project.Clusters[0].Paused, w.s.Project.Clusters[0].Provider = true, cmk.ProviderAWS
+		},
+		cmk.FindingRoleBoundary: func(w world) {
+			w.s.Role.Exists, w.s.Role.Boundary, w.s.Evaluation = true, "arn:aws:iam::1:policy/b", &activities.RoleEvaluation{}
+		},
+		cmk.FindingMaintenance: func(w world) {
+			w.s.Project.Circumstances = &activities.Circumstances{MaintenanceAt: w.s.Project.At.Add(48 * time.Hour)}
+		},
+		cmk.FindingResyncPastOplog: func(w world) {
+			w.s.Project.Clusters[0].DiskGB = 1000
+			w.s.Project.Circumstances = &activities.Circumstances{OplogHours: map[string]float64{"a": 24}}
+		},
+		cmk.FindingCallerRights: func(w world) {
+			w.s.Project.Circumstances = &activities.Circumstances{RightsRead: true, Rights: []string{"GROUP_OWNER"}}
+		},
+		cmk.FindingTrustTooLong: func(w world) { w.s.Role.TrustSize, w.s.Role.ExternalID = 2000, "ours stands in it" },
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			r, s := request(), healthy()
+			change(world{&r, &s})
+			_, findings := assess(r, s)
+			require.False(t, slices.ContainsFunc(findings, func(f cmk.Finding) bool { return f.Code == code }), "%+v", findings)
+		})
+	}
+}
+
+// Errors about what is set already say which change does what this one does not.
+func TestRemediesNameTheOtherChanges(t *testing.T) {
+	for name, change := range map[string]func(s *seen){
+		cmk.MigrateUserToRole: func(s *seen) { s.Project.Encryption.RoleID, s.Project.Encryption.AccessKeyID = "", "AKIA" },
+		cmk.RotateKey:         func(s *seen) { s.Project.Encryption.KeyID = "arn:other" },
+	} {
+		s := healthy()
+		enabled(&s)
+		change(&s)
+		_, findings := assess(request(), s)
+		require.True(t, slices.ContainsFunc(findings, func(f cmk.Finding) bool { return strings.Contains(f.Remedy, name) }), "%+v", findings)
+	}
+}
+
+// Where nodes wait for an endpoint, it is made before all others.
+func TestUrgentEndpointsComeFirst(t *testing.T) {
+	s := healthy()
+	enabled(&s)
+	s.Project.Clusters[0].Provider = cmk.ProviderAWS // in US_EAST_1, the second by name
+	target, _ := assess(request(), s)
+	require.Equal(t, []string{"US_EAST_1", "EU_WEST_1"}, target.regions)
+}
+
+// However many clusters may go at once, the first goes alone until it is done.
+func TestCanaryGoesAlone(t *testing.T) {
+	named := func(names ...string) (all []activities.Cluster) {
+		for _, name := range names {
+			all = append(all, activities.Cluster{Name: name, Provider: cmk.ProviderNone})
+		}
+		return all
+	}
+	s := newClusterSet(nil, cmk.ProviderAWS, 3, time.Hour, named("a", "b", "c", "d", "e"))
+	require.Equal(t, []string{"a"}, clusterNames(s.startable(false)))
+	s.clusters[0].started = true
+	require.Empty(t, s.startable(false), "the canary is in flight")
+	s.clusters[0].done = true
+	require.Equal(t, []string{"b", "c", "d"}, clusterNames(s.startable(false)))
+	require.Empty(t, s.startable(true), "cancelled")
+	s.clusters[1].started, s.clusters[2].started = true, true
+	require.Equal(t, []string{"d"}, clusterNames(s.startable(false)))
 }
 
 func TestNothingStandsInTheWayOfAHealthyProject(t *testing.T) {
