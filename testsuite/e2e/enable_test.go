@@ -62,7 +62,7 @@ func TestEnableFromNothing(t *testing.T) {
 	require.Empty(t, seen, "data races")
 }
 
-// A project of one region and one cluster.
+// A project of one region and one cluster. Its key is given by an alias, which is resolved once: Atlas is told the key itself.
 func TestEnableTheSmallestProject(t *testing.T) {
 	t.Parallel()
 	config := sim.DefaultConfig()
@@ -71,7 +71,7 @@ func TestEnableTheSmallestProject(t *testing.T) {
 	p.Clusters = p.Clusters[1:2]
 	s := newStage(t, shared, sim.Options{World: &config})
 	s.start()
-	run := s.enable(nil)
+	run := s.enable(func(r *cmk.EnableRequest) { r.Key, r.KeyRegion = awssim.MultiRegionKeyAlias, "us-east-1" })
 	s.until(run, "waiting for approval", askedFor(cmk.AwaitingEndpointApproval))
 	s.approveAll(run)
 	s.until(run, "waiting for the cluster", func(st cmk.Status) bool {
@@ -80,6 +80,7 @@ func TestEnableTheSmallestProject(t *testing.T) {
 	require.Zero(t, s.eventsWhileLooking(run, "listGroupClusters", 8), "a history does not grow with time")
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
+	require.Equal(t, awssim.MultiRegionKeyARN, s.project().Encryption.Key)
 	s.record(run, "enable-smallest")
 	s.boundedHistory(run, 1, 1)
 }
