@@ -195,6 +195,8 @@ func (a *AWS) injected(q *request, status int) answer {
 	switch status {
 	case http.StatusUnauthorized:
 		err = &Error{Code: codeExpiredToken, Message: "The security token included in the request is expired"}
+	case http.StatusForbidden:
+		err = &Error{Code: codeAccessDenied, Message: "The caller is not authorized to perform this action."}
 	case http.StatusTooManyRequests:
 		err = rateExceeded(q.service)
 	case http.StatusServiceUnavailable:
