@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/nexus-rpc/sdk-go/nexus"
-	sdk "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporalnexus"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -42,25 +41,16 @@ func nexusService() (*nexus.Service, error) {
 	return s, errors.Join(errs...)
 }
 
-// nexusStart is the operation that starts a workflow type and completes with it.
+// nexusStart is the operation that starts a workflow type, as the Go client does, and completes with it.
 func nexusStart(r cmk.RequestType) (nexus.RegisterableOperation, error) {
 	return temporalnexus.NewWorkflowRunOperationWithOptions(temporalnexus.WorkflowRunOperationOptions[json.RawMessage, cmk.Report]{
 		Name: r.Workflow,
 		Handler: func(ctx context.Context, request json.RawMessage, o nexus.StartOperationOptions) (temporalnexus.WorkflowHandle[cmk.Report], error) {
-			if _, err := r.Decode(request); err != nil {
+			decoded, err := r.Decode(request)
+			if err != nil {
 				return nil, nexus.NewHandlerErrorf(nexus.HandlerErrorTypeBadRequest, "invalid request: %s", err)
 			}
-			var about struct{ ProjectID, AccessKeyID string }
-			if err := json.Unmarshal(request, &about); err != nil {
-				return nil, err
-			}
-			id := cmk.WorkflowID(about.ProjectID)
-			if about.ProjectID == "" {
-				id = cmk.RetireID(about.AccessKeyID)
-			}
-			return temporalnexus.ExecuteUntypedWorkflow[cmk.Report](ctx, o, sdk.StartWorkflowOptions{
-				ID: id, TaskQueue: cmk.TaskQueue, WorkflowExecutionErrorWhenAlreadyStarted: true,
-			}, r.Workflow, request)
+			return temporalnexus.ExecuteUntypedWorkflow[cmk.Report](ctx, o, client.WorkflowOptions(decoded, client.StartOptions{}), r.Workflow, decoded)
 		},
 	})
 }

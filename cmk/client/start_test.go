@@ -13,6 +13,7 @@ import (
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/cmk/client"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/schema"
 )
 
 const accessKey = "AKIAIOSFODNN7EXAMPLE"
@@ -70,6 +71,33 @@ func TestEveryChangeCanBeStarted(t *testing.T) {
 			require.Contains(t, jsonOf(t, input), test.completed)
 		})
 	}
+}
+
+// Whoever starts a change by its type, as other namespaces do, starts it under the same id and summary as the client.
+func TestEveryRequestHasWorkflowOptions(t *testing.T) {
+	t.Parallel()
+	ids := map[string]string{
+		cmk.RetireAccess: "cmk-retire-AKIAATLASUSEREXAMPLE", cmk.ReadProject: "cmk-read-" + project,
+		cmk.WatchProject: "cmk-watch-" + project, cmk.WatchOrganization: "cmk-watch-org-64b7f0c2a1b2c3d4e5f60700",
+	}
+	for _, r := range cmk.RequestTypes() {
+		want, special := ids[r.Workflow]
+		if !special {
+			want = id
+		}
+		request, err := r.Decode([]byte(schema.Examples()[r.Workflow]))
+		require.NoError(t, err)
+		options := client.WorkflowOptions(request, client.StartOptions{})
+		require.Equal(t, want, options.ID, r.Workflow)
+		require.NotEmpty(t, options.StaticSummary, r.Workflow)
+		if special {
+			continue
+		}
+		request, err = r.Decode(schema.With(schema.Examples()[r.Workflow], "dryRun", true))
+		require.NoError(t, err)
+		require.Equal(t, client.PlanID(project), client.WorkflowOptions(request, client.StartOptions{}).ID, r.Workflow)
+	}
+	require.Panics(t, func() { client.WorkflowOptions("no request", client.StartOptions{}) })
 }
 
 func TestADryRunOfAWayOutRunsBesideAChange(t *testing.T) {

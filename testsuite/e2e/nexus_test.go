@@ -21,7 +21,8 @@ import (
 const nexusEndpoint = "atlas-cmk-nexus-test"
 
 // callThrough is a workflow of another team, in a namespace of its own: it has a project enabled, approves its endpoints
-// once it is asked to, and gives back the report. What is refused on the way, it gives back too.
+// once it is asked to, having read the project beside it, and gives back the report. What is refused on the way, it gives
+// back too.
 func callThrough(ctx workflow.Context, request cmk.EnableRequest) (cmk.Report, error) {
 	ours := workflow.NewNexusClient(nexusEndpoint, cmk.NexusService)
 	o := workflow.NexusOperationOptions{ScheduleToCloseTimeout: 2 * time.Minute}
@@ -42,6 +43,11 @@ func callThrough(ctx workflow.Context, request cmk.EnableRequest) (cmk.Report, e
 		if err := workflow.Sleep(ctx, 50*time.Millisecond); err != nil {
 			return cmk.Report{}, err
 		}
+	}
+	// The project can be read while the change runs, since each has an id of its own.
+	var read cmk.Report
+	if err := ours.ExecuteOperation(ctx, cmk.ReadProject, cmk.ReadRequest{ProjectID: request.ProjectID}, o).Get(ctx, &read); err != nil {
+		return cmk.Report{}, err
 	}
 	decide := func(by string) (status cmk.Status, err error) {
 		err = ours.ExecuteOperation(ctx, cmk.NexusDecide, map[string]any{
@@ -87,5 +93,12 @@ func TestNexus(t *testing.T) {
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
 	require.True(t, report.Verified)
+	for _, id := range []string{cmk.WorkflowID(sim.ProjectA), cmk.ReadID(sim.ProjectA)} {
+		started, err := s.temporal.DescribeWorkflow(t.Context(), id, "")
+		require.NoError(t, err)
+		summary, err := started.GetStaticSummary()
+		require.NoError(t, err)
+		require.Contains(t, summary, sim.ProjectA, "as the client has it")
+	}
 	require.True(t, slices.ContainsFunc(report.Endpoints, func(e cmk.EndpointReport) bool { return len(e.Votes) == 1 && e.Votes[0].By == "approver" }))
 }
