@@ -2,6 +2,7 @@
 """Start, watch and decide on changes of atlas-cmk from Python: Temporal's HTTP API and the standard library, nothing else.
 
     atlas_cmk.py start EnableWithPrivateEndpoints request.json
+    atlas_cmk.py start RetireAccess request.json cmk-retire-AKIAIOSFODNN7EXAMPLE
     atlas_cmk.py status cmk-64b7f0c2a1b2c3d4e5f60718
     atlas_cmk.py send cmk-64b7f0c2a1b2c3d4e5f60718 approve-endpoint '{"by": "alex@security", "region": "all"}'
     atlas_cmk.py wait cmk-64b7f0c2a1b2c3d4e5f60718
@@ -42,9 +43,17 @@ def call(method, path, body=None, timeout=90):
         raise Refused(json.load(refusal).get("message", str(refusal))) from None
 
 
-def start(workflow_type, request):
-    """Start a change under the recommended id. A second one while it runs is refused."""
-    workflow_id = "cmk-" + request["projectId"]
+def recommended_id(workflow_type, request):
+    """The id under which the command line looks for it. A watch, a read and a dry run do not get in a change's way."""
+    if "projectId" not in request:
+        raise Refused(f"give a workflow id: {workflow_type} is not about one project")
+    prefix = {"WatchProject": "cmk-watch-", "ReadProject": "cmk-read-"}.get(workflow_type, "cmk-")
+    return prefix + request["projectId"] + ("-plan" if request.get("dryRun") else "")
+
+
+def start(workflow_type, request, workflow_id=None):
+    """Start a change, under the recommended id if none is given. A second one of that id while it runs is refused."""
+    workflow_id = workflow_id or recommended_id(workflow_type, request)
     answer = call("POST", urllib.parse.quote(workflow_id), {
         "workflowType": {"name": workflow_type},
         "taskQueue": {"name": TASK_QUEUE},
@@ -98,9 +107,9 @@ def wait(workflow_id):
 
 def main(arguments):
     command = arguments[0] if arguments else ""
-    if command == "start" and len(arguments) == 3:
+    if command == "start" and len(arguments) in (3, 4):
         with open(arguments[2], encoding="utf-8") as file:
-            answer = start(arguments[1], json.load(file))
+            answer = start(arguments[1], json.load(file), *arguments[3:])
     elif command == "status" and len(arguments) == 2:
         answer = status(arguments[1])
     elif command == "send" and len(arguments) == 4:
