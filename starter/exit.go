@@ -31,7 +31,7 @@ const exitCodesHelp = `Exit codes:
   2    the command line or the request is invalid
   3    refused, and nothing was written: by preflight, because the project is busy, or the decision was not taken
   4    ended by people: rejected, expired, aborted, restored, stopped, cancelled or terminated
-  5    Temporal cannot be reached, or does not let us in
+  5    Temporal cannot be reached, or does not let us in, or no worker answers
   6    still running when --timeout had passed; the change goes on
   7    there is no such change
   130  interrupted; the change goes on`
@@ -124,7 +124,7 @@ func judge(err error) (code int, line string) {
 	case errors.As(err, &failed):
 		return judgeFailed(failed), failed.Type + ": " + line
 	case errors.As(err, &silent):
-		return exitFailed, line
+		return exitUnreachable, line
 	}
 	return exitFailed, line
 }
