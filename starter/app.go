@@ -172,11 +172,15 @@ func workflowID(target string) string {
 
 func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format, args...) }
 
-// notice is for people: where stdout belongs to JSON, it goes to stderr.
+// notice is for people.
 func (a *app) notice(format string, args ...any) {
-	w := a.out
+	_, _ = fmt.Fprintf(a.people(), format+"\n", args...)
+}
+
+// people is where they read: where stdout belongs to JSON, that is stderr.
+func (a *app) people() io.Writer {
 	if a.output == outputJSON {
-		w = a.errors
+		return a.errors
 	}
-	_, _ = fmt.Fprintf(w, format+"\n", args...)
+	return a.out
 }

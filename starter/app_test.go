@@ -151,9 +151,14 @@ func startWith(t *testing.T, f *fake, in string, args ...string) started {
 }
 
 func startIn(ctx context.Context, f *fake, in string, args ...string) started {
+	return startOn(ctx, nil, f, in, args...)
+}
+
+// startOn is startWith where stdout is a terminal.
+func startOn(ctx context.Context, terminal *screen, f *fake, in string, args ...string) started {
 	var out, errs bytes.Buffer
 	a := &app{
-		out: &out, errors: &errs, in: strings.NewReader(in), env: func(string) string { return "" },
+		out: &out, errors: &errs, in: strings.NewReader(in), env: func(string) string { return "" }, screen: terminal,
 		dial: func(context.Context, connection) (changes, func(), error) { return f, func() {}, nil },
 	}
 	code := a.run(ctx, args)

@@ -110,7 +110,7 @@ func (a *app) view(workflowID string) view {
 		if s == nil {
 			s = screenOf(a.env)
 		}
-		return newLive(a.out, s, workflowID)
+		return newLive(a.people(), s, workflowID)
 	default:
 		return &lines{print: a.notice, workflowID: workflowID, now: time.Now}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,35 @@ func TestALiveBlockIsRedrawnInPlaceAndFits(t *testing.T) {
 			text = line
 		}
 		require.LessOrEqual(t, len([]rune(text)), 40)
+	}
+}
+
+// On a terminal the block is live, unless the output is JSON; that one can be asked for all the same, and JSON stays JSON.
+func TestOnATerminalTheBlockIsLive(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		terminal *screen
+		args     []string
+		// out and errors say where the block is drawn.
+		out, errors bool
+	}{
+		"a terminal":                  {&screen{fd: -1, width: 80, height: 24}, nil, true, false},
+		"a terminal, JSON":            {&screen{fd: -1, width: 80, height: 24}, []string{"-o", "json"}, false, false},
+		"a terminal, JSON, asked for": {&screen{fd: -1, width: 80, height: 24}, []string{"-o", "json", "--progress", "live"}, false, true},
+		"a terminal, lines":           {&screen{fd: -1, width: 80, height: 24}, []string{"--progress", "lines"}, false, false},
+		"a pipe":                      {nil, nil, false, false},
+		"a pipe, asked for":           {nil, []string{"--progress", "live"}, true, false},
+		"a pipe, JSON, asked for":     {nil, []string{"-o", "json", "--progress", "live"}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{shown: []cmk.Status{endpoints()}, report: &cmk.Report{Status: endpoints()}, workers: 1}
+			got := startOn(t.Context(), test.terminal, f, "", append([]string{"status", project, "--watch"}, test.args...)...)
+			require.Equal(t, exitDone, got.code, got.errors)
+			require.Equal(t, test.out, strings.Contains(got.out, clearing), got.out)
+			require.Equal(t, test.errors, strings.Contains(got.errors, clearing), got.errors)
+			require.Equal(t, slices.Contains(test.args, "json"), json.Valid([]byte(got.out)), got.out)
+		})
 	}
 }
 
