@@ -140,6 +140,9 @@ func subject(document map[string]any) string {
 	if id, ok := document["accessKeyId"].(string); ok {
 		return "access key " + id
 	}
+	if arn, ok := document["roleArn"].(string); ok {
+		return "IAM role " + arn
+	}
 	if id, ok := document[fieldOrganization].(string); ok {
 		return "organization " + id
 	}

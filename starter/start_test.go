@@ -130,6 +130,14 @@ func TestARequestFromAFileIsForEveryChange(t *testing.T) {
 	require.Contains(t, got.out, "started RetireAccess of access key "+accessKey)
 }
 
+func TestTheStartSaysWhatIsRetired(t *testing.T) {
+	t.Parallel()
+	const role = "arn:aws:iam::111122223333:role/atlas-cmk"
+	got := startWith(t, &fake{workers: 1}, "", "retire", "--role-arn", role, "--project-ids", project, "--switched-at", "2026-01-31T12:00:00Z")
+	require.Equal(t, exitDone, got.code, got.errors)
+	require.Contains(t, got.out, "started RetireAccess of IAM role "+role+": workflow")
+}
+
 func TestADryRunIsAPlan(t *testing.T) {
 	t.Parallel()
 	f := &fake{report: new(cmk.Report), workers: 1}
