@@ -303,6 +303,19 @@ func TestUnreachableTemporal(t *testing.T) {
 	require.Equal(t, 1, strings.Count(errs.String(), "\n"))
 }
 
+// Temporal's own profile file says where the server is, as it does for the temporal command line.
+func TestAProfileOfTemporalIsUsed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "temporal.toml")
+	require.NoError(t, os.WriteFile(file, []byte("[profile.far]\naddress = \"127.0.0.1:1\"\n"), 0o600))
+	t.Setenv("TEMPORAL_CONFIG_FILE", file)
+	t.Setenv("TEMPORAL_ADDRESS", "")
+	require.NoError(t, os.Unsetenv("TEMPORAL_ADDRESS")) // which would go over the file, even if empty
+	var errs bytes.Buffer
+	a := &app{out: &bytes.Buffer{}, errors: &errs, env: func(string) string { return "" }, dial: dial}
+	require.Equal(t, exitUnreachable, a.run(t.Context(), []string{"status", project, "--profile", "far"}))
+	require.Contains(t, errs.String(), "cannot reach Temporal at 127.0.0.1:1")
+}
+
 func TestWaitingStopsAtItsTimeoutOrOnInterrupt(t *testing.T) {
 	t.Parallel()
 	got := startWith(t, &fake{hang: true, workers: 1}, "", "status", project, "--watch", "--timeout", "10ms")
