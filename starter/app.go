@@ -96,6 +96,10 @@ The connection to Temporal is configured as for the temporal command line: by it
 TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS and the like, or by the flags below. Secrets are not taken as flags.
 
 ` + exitCodesHelp,
+		Example: `  starter plan -f request.yaml
+  starter enable -f request.yaml --wait
+  starter status 64b7f0c2a1b2c3d4e5f60718
+  starter approve 64b7f0c2a1b2c3d4e5f60718 --region all --by alice`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.check() },

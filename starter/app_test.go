@@ -213,6 +213,7 @@ func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
 	}{
 		"no such command":      {[]string{"destroy"}, "unknown command"},
 		"no such subcommand":   {[]string{"networking", "on"}, "unknown command"},
+		"no such watch":        {[]string{"watch", "lst"}, "unknown command"},
 		"no such dry run":      {[]string{"retire", "--dry-run"}, "unknown flag"},
 		"no such flag":         {[]string{"enable", "--secret", "x"}, "unknown flag"},
 		"an argument too many": {[]string{"enable", "x"}, "unknown command"},

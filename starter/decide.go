@@ -65,7 +65,10 @@ func (a *app) resolveCommand(signal, short string) *cobra.Command {
 	var r cmk.Resolution
 	cmd := a.resolutionCommand(signal, &r)
 	cmd.Short = short
-	cmd.Example = fmt.Sprintf("  starter %s 64b7f0c2a1b2c3d4e5f60718 --by alice --step \"cluster payments\"", signal)
+	cmd.Example = fmt.Sprintf("  starter %s 64b7f0c2a1b2c3d4e5f60718 --by alice", signal)
+	if signal != cmk.SignalIAMReady { // which one step alone waits for
+		cmd.Example += ` --step "cluster payments"`
+	}
 	cmd.Flags().StringVar(&r.Step, "step", "", "the step that is meant; by default every one that waits")
 	return cmd
 }

@@ -40,7 +40,8 @@ Without --requester, whoever runs this asks; who asks cannot approve.`,
 		Example: `  starter networking off --project-id 64b7f0c2a1b2c3d4e5f60718 --dry-run
   starter networking off --project-id 64b7f0c2a1b2c3d4e5f60718 --on-failure restore --wait`,
 	})
-	return group("networking", "Private networking of a project", off)
+	return group("networking", "Private networking of a project",
+		"  starter networking off --project-id 64b7f0c2a1b2c3d4e5f60718 --dry-run", off)
 }
 
 func (a *app) endpointsCommand() *cobra.Command {
@@ -56,13 +57,15 @@ Without --requester, whoever runs this asks; who asks cannot approve.`,
 		Example: `  starter endpoints remove --project-id 64b7f0c2a1b2c3d4e5f60718 --endpoints eu-west-1 --dry-run
   starter endpoints remove --project-id 64b7f0c2a1b2c3d4e5f60718 --endpoints 6650aa01bb02cc03dd04ee05,us-west-2 --wait`,
 	})
-	return group("endpoints", "Private endpoints of a project", a.addEndpointsCommand(), a.listEndpointsCommand(), remove)
+	return group("endpoints", "Private endpoints of a project", `  starter endpoints list 64b7f0c2a1b2c3d4e5f60718
+  starter endpoints add --project-id 64b7f0c2a1b2c3d4e5f60718 --regions eu-central-1 --dry-run`,
+		a.addEndpointsCommand(), a.listEndpointsCommand(), remove)
 }
 
 // group is a command that only has others below it.
-func group(name, short string, commands ...*cobra.Command) *cobra.Command {
+func group(name, short, example string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: name, Short: short, Args: cobra.NoArgs,
+		Use: name, Short: short, Example: example, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(commands...)

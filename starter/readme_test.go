@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,14 +52,11 @@ func TestTheCommandsInTheReadmeExist(t *testing.T) {
 	}
 }
 
-// So must each example in the help.
+// So must each example in the help, and each command has one.
 func TestTheExamplesInTheHelpExist(t *testing.T) {
 	t.Parallel()
-	for _, command := range leavesOf((&app{}).root()) {
-		if command.Name() == "help" || command.Name() == "completion" {
-			continue
-		}
-		require.NotEmpty(t, command.Example, command.Name())
+	for _, command := range below((&app{}).root()) {
+		require.NotEmpty(t, command.Example, command.CommandPath())
 		for line := range strings.SplitSeq(strings.ReplaceAll(command.Example, "\\\n", ""), "\n") {
 			require.Contains(t, line, command.CommandPath()+" ")
 			checkCommand(t, words(strings.TrimPrefix(strings.TrimSpace(line), "starter ")))
@@ -66,16 +64,29 @@ func TestTheExamplesInTheHelpExist(t *testing.T) {
 	}
 }
 
-// leavesOf are the commands that do something.
-func leavesOf(command *cobra.Command) []*cobra.Command {
-	if !command.HasSubCommands() {
-		return []*cobra.Command{command}
-	}
-	var out []*cobra.Command
+// What waits for the role to be prepared is no cluster's step.
+func TestTheExampleOfIAMReadyNamesNoStep(t *testing.T) {
+	t.Parallel()
+	command, _, err := (&app{}).root().Find([]string{cmk.SignalIAMReady})
+	require.NoError(t, err)
+	require.NotContains(t, command.Example, "--step")
+	command, _, err = (&app{}).root().Find([]string{cmk.SignalSkip})
+	require.NoError(t, err)
+	require.Contains(t, command.Example, "--step")
+}
+
+// below are a command and all under it.
+func below(command *cobra.Command) []*cobra.Command {
+	out := []*cobra.Command{command}
 	for _, c := range command.Commands() {
-		out = append(out, leavesOf(c)...)
+		out = append(out, below(c)...)
 	}
 	return out
+}
+
+// leavesOf are the commands that do something.
+func leavesOf(command *cobra.Command) []*cobra.Command {
+	return slices.DeleteFunc(below(command), (*cobra.Command).HasSubCommands)
 }
 
 // words splits a command line as a shell would, as far as examples need it.

@@ -14,14 +14,13 @@ import (
 )
 
 func (a *app) watchCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "watch",
-		Short: "Watch projects: what changes, what is not well, which endpoints await approval",
-		Long: `Watch starts, ends and lists the watches of projects. A watch looks at a project every few minutes for as long as it runs, which
+	cmd := group("watch", "Watch projects: what changes, what is not well, which endpoints await approval",
+		`  starter watch add --project-id 64b7f0c2a1b2c3d4e5f60718
+  starter watch list`,
+		a.watchAddCommand(), a.watchRemoveCommand(), a.watchListCommand())
+	cmd.Long = `Watch starts, ends and lists the watches of projects. A watch looks at a project every few minutes for as long as it runs, which
 may be years. What it finds stands in its status (starter status cmk-watch-PROJECT), in its search attributes, and goes to
-the webhook that the worker is configured with.`,
-	}
-	cmd.AddCommand(a.watchAddCommand(), a.watchRemoveCommand(), a.watchListCommand())
+the webhook that the worker is configured with.`
 	return cmd
 }
 
