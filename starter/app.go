@@ -113,6 +113,7 @@ TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS and the like, or by the flags
 	f.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	f.StringVar(&a.progress, "progress", "", "while waiting: live (redrawn), lines (one for each change), none, or auto; also ATLAS_CMK_PROGRESS")
 	f.DurationVar(&a.every, "every", 0, "how often to ask for the status while waiting (default 1s); also ATLAS_CMK_EVERY")
+	completeGeneralFlags(root)
 	root.AddCommand(a.enableCommand(), a.planCommand(), a.encryptCommand(), a.migrateCommand(), a.rotateCommand(), a.retireCommand(), a.disableCommand(),
 		a.networkingCommand(), a.endpointsCommand(), a.watchCommand(), a.approveCommand(), a.rejectCommand(),
 		a.resolveCommand(cmk.SignalRetry, "Try a step again that waits for a person"),
@@ -123,6 +124,18 @@ TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS and the like, or by the flags
 		a.turnCommand(cmk.SignalStop, "End a change where it stands, in a state that its report names"),
 		a.statusCommand())
 	return root
+}
+
+// completeGeneralFlags has the shell complete the flags of every command; names of files only where one is asked for.
+func completeGeneralFlags(root *cobra.Command) {
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	for flag, words := range map[string][]string{
+		"output": {outputText, outputJSON}, "progress": {progressAuto, progressLive, progressLines, progressNone},
+	} {
+		if err := root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag is defined
+		}
+	}
 }
 
 // does marks the command line as understood once a command begins its work.

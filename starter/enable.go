@@ -38,7 +38,7 @@ func (a *app) planCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: a.does(func(cmd *cobra.Command, _ []string) error { return begin(a, enabling(), cmd, flags) }),
 	}
-	addRequestFlags(cmd, enableFields(), &flags)
+	addRequestFlags(cmd, cmk.EnableWithPrivateEndpoints, enableFields(), &flags)
 	cmd.Flags().DurationVar(&a.timeout, "timeout", 0, "stop waiting after this long")
 	return cmd
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -124,10 +127,55 @@ func TestWhatEveryCommandTakes(t *testing.T) {
 		command.Flags().VisitAll(func(f *pflag.Flag) {
 			require.NotRegexp(t, `(?i)secret|password|api-?key$|token`, f.Name, "%s: secrets are not taken by flags", command.CommandPath())
 		})
-		var out bytes.Buffer
-		a := &app{out: &out, errors: &out, env: func(string) string { return "" }}
-		args := append([]string{cobra.ShellCompRequestCmd}, strings.Fields(command.CommandPath())[1:]...)
-		require.Equal(t, exitDone, a.run(t.Context(), append(args, "--out")), out.String())
-		require.Contains(t, out.String(), "--output", command.CommandPath())
+		require.Contains(t, completed(t, command, "--out"), "--output", command.CommandPath())
 	}
+}
+
+// completed is what the shell is told to complete the last word of a command line with: words, and after a colon what else
+// it may do.
+func completed(t *testing.T, command *cobra.Command, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	a := &app{out: &out, errors: io.Discard, env: func(string) string { return "" }}
+	line := slices.Concat([]string{cobra.ShellCompRequestCmd}, strings.Fields(command.CommandPath())[1:], args)
+	require.Equal(t, exitDone, a.run(t.Context(), line), out.String())
+	return out.String()
+}
+
+// The shell completes what a flag can be where that is one of a few words, and files only where a file is meant.
+func TestTheShellCompletesValues(t *testing.T) {
+	t.Parallel()
+	files := fmt.Sprintf(":%d\n", cobra.ShellCompDirectiveFilterFileExt)
+	nothing := fmt.Sprintf(":%d\n", cobra.ShellCompDirectiveNoFileComp)
+	several := map[string]bool{}
+	for _, command := range leavesOf((&app{}).root()) {
+		require.True(t, strings.HasSuffix(completed(t, command, ""), nothing), "arguments of %s", command.CommandPath())
+		command.Flags().AddFlagSet(command.InheritedFlags())
+		command.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Value.Type() == "bool" {
+				return
+			}
+			got := completed(t, command, "--"+f.Name, "")
+			if f.Name == "file" {
+				require.Equal(t, "json\nyaml\nyml\n"+files, got, command.CommandPath())
+				return
+			}
+			words, only := strings.CutSuffix(got, nothing)
+			require.True(t, only, "--%s of %s: %s", f.Name, command.CommandPath(), got)
+			for word := range strings.Lines(words) {
+				several[f.Name+" "+strings.TrimSpace(word)] = true
+			}
+		})
+	}
+	require.Equal(t, []string{
+		"approval-mode create", "approval-mode provider", "approval-mode use", "clusters all", "clusters none", "endpoints all",
+		"on-failure compensate", "on-failure restore", "on-failure stop", "order keepPrivatePath", "order page",
+		"output json", "output text", "progress auto", "progress lines", "progress live", "progress none",
+		"repair create-missing", "repair remake-failed", "replicas check", "replicas create",
+		"role-mode adopt", "role-mode create", "role-mode readOnly",
+	}, slices.Sorted(maps.Keys(several)))
+
+	watch, _, err := (&app{}).root().Find([]string{"watch", "add"})
+	require.NoError(t, err)
+	require.NotContains(t, completed(t, watch, "--approval-mode", ""), "create", "each command has its own")
 }

@@ -44,8 +44,8 @@ func requesterField() field {
 	return field{"requester", fieldRequester, text, "who asks for the change, and so cannot approve it"}
 }
 
-// addFields defines the flags.
-func addFields(cmd *cobra.Command, fields []field) {
+// addFields defines the flags of a workflow's request.
+func addFields(cmd *cobra.Command, workflow string, fields []field) {
 	f := cmd.Flags()
 	for _, field := range fields {
 		switch field.kind {
@@ -59,6 +59,7 @@ func addFields(cmd *cobra.Command, fields []field) {
 			f.StringSlice(field.flag, nil, field.help)
 		}
 	}
+	completeFields(cmd, workflow, fields)
 }
 
 // buildRequest is a request as a JSON document: that of the file, if one is given, with the flags laid over it.

@@ -40,7 +40,7 @@ func startCommand[R any](a *app, p procedure[R], cmd *cobra.Command) *cobra.Comm
 
 func (a *app) addStartFlags(cmd *cobra.Command, workflow string, fields []field, flags *startFlags) {
 	cmd.Args = cobra.NoArgs
-	addRequestFlags(cmd, fields, flags)
+	addRequestFlags(cmd, workflow, fields, flags)
 	f := cmd.Flags()
 	f.BoolVar(&flags.wait, "wait", false, "wait until the change has ended, showing its progress")
 	f.StringVar(&flags.workflowID, "workflow-id", "", "Temporal workflow id (default "+defaultID(workflow)+")")
@@ -57,9 +57,13 @@ func defaultID(workflow string) string {
 	return cmk.WorkflowID("<project>")
 }
 
-func addRequestFlags(cmd *cobra.Command, fields []field, flags *startFlags) {
-	cmd.Flags().StringVarP(&flags.file, "file", "f", "", "request in YAML or JSON; - for standard input")
-	addFields(cmd, fields)
+func addRequestFlags(cmd *cobra.Command, workflow string, fields []field, flags *startFlags) {
+	const file = "file"
+	cmd.Flags().StringVarP(&flags.file, file, "f", "", "request in YAML or JSON; - for standard input")
+	if err := cmd.MarkFlagFilename(file, "json", "yaml", "yml"); err != nil {
+		panic(err) // the flag is defined above
+	}
+	addFields(cmd, workflow, fields)
 }
 
 // begin starts a change, or a dry run of it, and follows it as far as the flags say.

@@ -57,7 +57,7 @@ Without --requester, whoever runs this asks; who asks cannot approve.`,
 		}),
 	}
 	a.addStartFlags(cmd, cmk.WatchProject, project.fields, &flags)
-	addFields(cmd, organizationFields())
+	addFields(cmd, cmk.WatchOrganization, organizationFields())
 	cmd.MarkFlagsMutuallyExclusive(projectField().flag, flagOrganization)
 	return cmd
 }
