@@ -14,8 +14,9 @@ const (
 
 // NexusMessage is the input of the Nexus operations that are about a change that runs.
 type NexusMessage struct {
+	// WorkflowID is the id of the change's workflow.
 	WorkflowID string `json:"workflowId"`
-	// Signal and Payload are one of the signals and its payload.
+	// Signal is one of the signals, and Payload its Decision or Resolution. Decide takes both, status neither.
 	Signal  string          `json:"signal,omitempty"`
 	Payload json.RawMessage `json:"payload,omitempty"`
 }

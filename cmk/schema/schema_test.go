@@ -161,6 +161,13 @@ func TestMessagesAndTheirSchemas(t *testing.T) {
 	require.Error(t, accepts(t, decision, []byte(`"yes"`)))
 	require.NoError(t, accepts(t, resolution, []byte(`{"by": "alex@security", "step": "cluster payments"}`)))
 	require.Error(t, accepts(t, resolution, []byte(`{"by": 7}`)))
+	message := compiled(t, "NexusMessage.json")
+	require.NoError(t, accepts(t, message, []byte(`{"workflowId": "cmk-64b7f0c2a1b2c3d4e5f60718"}`)), "the status asks for no more")
+	for _, signal := range slices.Concat(cmk.DecisionSignals(), cmk.ResolutionSignals()) {
+		require.NoError(t, accepts(t, message, []byte(`{"workflowId": "x", "signal": "`+signal+`", "payload": {"by": "alex@security"}}`)))
+	}
+	require.Error(t, accepts(t, message, []byte(`{"signal": "approve", "payload": {"by": "alex@security"}}`)), "about no change")
+	require.Error(t, accepts(t, message, []byte(`{"workflowId": "x", "signal": "`+cmk.QueryStatus+`"}`)), "none of the signals")
 }
 
 // Every result of every recorded run is what the schema of the report says.

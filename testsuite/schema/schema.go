@@ -41,14 +41,20 @@ func Generate() (map[string][]byte, error) {
 		zero any
 		what string
 	}{
-		"Decision":   {cmk.Decision{}, "Payload of the signals, and updates, " + strings.Join(cmk.DecisionSignals(), ", ")},
-		"Resolution": {cmk.Resolution{}, "Payload of the signals, and updates, " + strings.Join(cmk.ResolutionSignals(), ", ")},
-		"Status":     {cmk.Status{}, "Answer to the query " + cmk.QueryStatus + ", and of an update"},
-		"Report":     {cmk.Report{}, "Result of a change, and details of the error of one that did not complete"},
-		"Holder":     {cmk.Holder{}, "Details of the error " + cmk.ErrProjectBusy},
+		"Decision":     {cmk.Decision{}, "Payload of the signals, and updates, " + strings.Join(cmk.DecisionSignals(), ", ")},
+		"Resolution":   {cmk.Resolution{}, "Payload of the signals, and updates, " + strings.Join(cmk.ResolutionSignals(), ", ")},
+		"Status":       {cmk.Status{}, "Answer to the query " + cmk.QueryStatus + ", and of an update"},
+		"Report":       {cmk.Report{}, "Result of a change, and details of the error of one that did not complete"},
+		"Holder":       {cmk.Holder{}, "Details of the error " + cmk.ErrProjectBusy},
+		"NexusMessage": {cmk.NexusMessage{}, "Input of the Nexus operations " + cmk.NexusDecide + " and " + cmk.NexusStatus},
 	} {
 		s := source.answer(v.zero)
 		s.Title = v.what
+		if signal, ok := s.Properties.Get("signal"); ok {
+			for _, name := range slices.Concat(cmk.DecisionSignals(), cmk.ResolutionSignals()) {
+				signal.Enum = append(signal.Enum, name)
+			}
+		}
 		if out[name+".json"], err = text(s); err != nil {
 			return nil, err
 		}
