@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -25,6 +27,9 @@ func details(s cmk.Status) string {
 		}
 		b.WriteString("\n")
 	}
+	for _, d := range s.Documents {
+		fmt.Fprintf(&b, "\n%s:\n\n```json\n%s\n```\n", d.Place, indented(d.Text))
+	}
 	if len(s.Endpoints) > 0 {
 		b.WriteString("\n| region | endpoint | status | approval |\n|---|---|---|---|\n")
 		for _, e := range s.Endpoints {
@@ -45,6 +50,18 @@ func details(s cmk.Status) string {
 	}
 	for _, f := range s.Findings {
 		fmt.Fprintf(&b, "\n- %s `%s` %s", f.Severity, f.Code, f.Detail)
+		if f.Remedy != "" {
+			fmt.Fprintf(&b, " → %s", f.Remedy)
+		}
+	}
+	return b.String()
+}
+
+// indented is JSON over several lines, as people read it; other text stays as it is.
+func indented(text string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(text), "", "  ") != nil {
+		return text
 	}
 	return b.String()
 }
