@@ -87,7 +87,8 @@ func (o *organization) keep(ctx workflow.Context) error {
 	case err != nil:
 		o.seen, o.unseen = nil, reason(err)
 		o.assess(ctx)
-		return workflow.Sleep(ctx, time.Duration(o.request.ProjectsInterval))
+		pause := workflow.TimerOptions{Summary: "look again: " + o.unseen}
+		return workflow.NewTimerWithOptions(ctx, time.Duration(o.request.ProjectsInterval), pause).Get(ctx, nil)
 	}
 	o.unseen, o.unread = "", now.Unread
 	begin := slices.DeleteFunc(slices.Clone(now.Encrypted), func(id string) bool { return slices.Contains(o.request.Exclude, id) })

@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -288,14 +289,25 @@ func (s *stage) eventsAtMost(run client.WorkflowRun, most int) {
 	require.LessOrEqual(s.t, len(s.history(run).Events), most)
 }
 
-// record keeps the run's history under a name that tells which way it went, when histories are being recorded.
+// record keeps the run's history under a name that tells which way it went, when histories are being recorded. In any case,
+// each step in it says what it is for.
 func (s *stage) record(run client.WorkflowRun, name string) {
 	s.t.Helper()
+	h := s.history(run)
+	for _, e := range h.GetEvents() {
+		switch e.GetEventType() {
+		case enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, enums.EVENT_TYPE_TIMER_STARTED, enums.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+			var summary string
+			require.NoError(s.t, converter.GetDefaultDataConverter().FromPayload(e.GetUserMetadata().GetSummary(), &summary), e)
+			require.NotEmpty(s.t, summary, e)
+		default:
+		}
+	}
 	dir := os.Getenv(recordings)
 	if dir == "" {
 		return
 	}
-	text, err := protojson.MarshalOptions{Indent: " "}.Marshal(s.history(run))
+	text, err := protojson.MarshalOptions{Indent: " "}.Marshal(h)
 	require.NoError(s.t, err)
 	require.NoError(s.t, os.WriteFile(filepath.Join(dir, name+".json"), text, 0o600)) //nolint:gosec // the name is the test's own
 }
