@@ -42,11 +42,16 @@ func TestWebUI(t *testing.T) {
 	p := newPerson(t, th)
 	p.goTo("new")
 
-	p.start(cmk.EnableWithPrivateEndpoints, cmk.WorkflowID(project), requestOf(t, "../../docs/temporal.md"))
+	const summary = "Enable customer-managed keys for payments"
+	p.start(cmk.EnableWithPrivateEndpoints, cmk.WorkflowID(project), requestOf(t, "../../docs/temporal.md"), summary)
+	asked := p.asked()
 	p.details()
-	p.sees("approve-endpoint")
+	p.sees(summary)
+	p.sees("approve-endpoint with " + asked.Example)
+	p.sees("payments\tNONE\tIDLE")
+	p.sees("switch cluster to the key payments")
 	p.shoot("waits")
-	p.signal("approve-endpoint", `{"by": "alex@security", "region": "us-east-1"}`)
+	p.signal(asked.Signal, strings.Replace(asked.Example, "your name", "alex@security", 1))
 	p.details()
 	p.sees("approved")
 	p.shoot("one-approved")
@@ -55,7 +60,7 @@ func TestWebUI(t *testing.T) {
 	p.open("/workflows")
 	p.sees("cmk-" + project)
 	p.columns("AtlasProjectId", "CmkPhase", "CmkAwaiting")
-	for _, value := range []string{cmk.EnableWithPrivateEndpoints, project, string(cmk.PhaseDone)} {
+	for _, value := range []string{cmk.EnableWithPrivateEndpoints, project, string(cmk.PhaseDone), string(cmk.AwaitingNothing)} {
 		p.until("find it in the list", fmt.Sprintf(`[...document.querySelectorAll('td')].some(cell => cell.innerText.trim() === %q)`, value))
 	}
 	p.until("turn to the columns", `[...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth).every(e => (e.scrollLeft = e.scrollWidth, true))`)
@@ -94,7 +99,7 @@ func TestEveryWorkflowFromTheUI(t *testing.T) {
 			s.id = cmk.WorkflowID(project)
 		}
 		require.Contains(t, examples, s.workflow)
-		p.start(s.workflow, s.id, examples[s.workflow])
+		p.start(s.workflow, s.id, examples[s.workflow], "")
 		delete(examples, s.workflow)
 		if s.sees != "" {
 			p.details()
@@ -225,10 +230,15 @@ func (p *person) press(label string) {
 	})()`, label))
 }
 
-// types puts text into the editor for JSON that is shown last. A page that is still being drawn may lose it: then again.
+// types puts text into the editor that is shown last.
 func (p *person) types(text string) {
 	p.t.Helper()
-	const editor = `[...document.querySelectorAll('.cm-content[contenteditable=true]')].filter(e => e.offsetParent).at(-1)`
+	p.typesInto(`[...document.querySelectorAll('.cm-content[contenteditable=true]')].filter(e => e.offsetParent).at(-1)`, text)
+}
+
+// typesInto puts text into an editor. A page that is still being drawn may lose it: then again.
+func (p *person) typesInto(editor, text string) {
+	p.t.Helper()
 	insert := chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
 		return err
@@ -250,16 +260,40 @@ func (p *person) is(script string) bool {
 	return err == nil && so
 }
 
-func (p *person) start(workflow, id, input string) {
+// start starts a workflow by the form, with a summary if one is given.
+func (p *person) start(workflow, id, input, summary string) {
 	p.t.Helper()
 	p.id = id
 	p.open("/workflows/start-workflow?workflowId=" + id + "&taskQueue=atlas-cmk&workflowType=" + workflow)
 	p.sees("Task Queue is Active") // from then on the form is not drawn anew
 	p.types(input)
+	if summary != "" {
+		p.press("More options")
+		p.typesInto(`document.querySelector('.cm-content[data-language=markdown]')`, summary)
+	}
 	p.shoot("start")
 	p.press("Start Workflow")
 	p.until("start it", `[...document.querySelectorAll('a')].some(a => a.href.includes('/workflows/cmk-'))`)
 	p.shoot("started")
+}
+
+// asked is what the run asks for once it waits for the approval of an endpoint that is there.
+func (p *person) asked() cmk.Wait {
+	p.t.Helper()
+	var asked cmk.Wait
+	require.Eventually(p.t, func() bool {
+		out, code := p.reader.bash("bin/starter status -o json " + p.id)
+		var status cmk.Status
+		if code != 0 || json.Unmarshal([]byte(out), &status) != nil {
+			return false
+		}
+		at := slices.IndexFunc(status.Awaiting, func(w cmk.Wait) bool { return strings.Contains(w.Example, `"endpoint"`) })
+		if at >= 0 {
+			asked = status.Awaiting[at]
+		}
+		return at >= 0
+	}, patience, pause)
+	return asked
 }
 
 // columns adds columns to the list of workflows, as its gear does.
