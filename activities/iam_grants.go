@@ -25,11 +25,18 @@ func (a *IAM) GrantKeys(ctx context.Context, in GrantsInput) error {
 }
 
 // WithdrawKeys takes back what GrantKeys has added. Whether anything has come to use the keys meanwhile is for the caller
-// to know: IAM cannot tell.
+// to know: IAM cannot tell. What is not there is looked for more than once, as RemoveIAMRole does.
 func (a *IAM) WithdrawKeys(ctx context.Context, in GrantsInput) error {
-	return a.editGrants(ctx, in, func(keys []string) []string {
-		return slices.DeleteFunc(keys, func(key string) bool { return slices.Contains(in.KeyARNs, key) })
+	found := false
+	err := a.editGrants(ctx, in, func(keys []string) []string {
+		rest := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return slices.Contains(in.KeyARNs, key) })
+		found = len(rest) < len(keys)
+		return rest
 	})
+	if err == nil && !found {
+		return a.absent(ctx, "the use of the key in IAM role "+in.Name)
+	}
+	return err
 }
 
 // editGrants changes the keys that our statement admits, and nothing else; a policy that is left with no statement is
