@@ -79,7 +79,7 @@ func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Cont
 		return c.complete(ctx, cmk.PhasePlanned), nil
 	case err == nil:
 		return c.complete(ctx, cmk.PhaseDone), nil
-	case len(c.status.Writes) == 0 && len(c.saga.undos) == 0:
+	case len(c.status.Writes)+len(c.saga.undos)+len(c.keep) == 0 && !c.pivoted:
 		return nil, c.fail(ctx, cmk.PhaseRefused, err)
 	case c.pivoted || c.onFailure == cmk.Stop:
 		return nil, c.fail(ctx, cmk.PhaseStopped, err)

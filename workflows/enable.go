@@ -348,13 +348,15 @@ func (e *enable) resumeClusters(ctx workflow.Context) error {
 	return err
 }
 
-// encryptSearchNodes puts the search nodes on the key, if that was asked for, and waits until they are. A person may leave
-// them out.
+// encryptSearchNodes puts the search nodes on the key, if that was asked for, and waits until they are. They are not taken
+// off it again; a person may leave them out.
 func (e *enable) encryptSearchNodes(ctx workflow.Context) error {
 	if !e.searchNodesMissing() {
 		return nil
 	}
 	e.enter(ctx, cmk.PhaseSearchNodes)
+	e.saga.pass()
+	e.pivoted = true
 	const step = "put search nodes on the key"
 	written := false
 	_, err := e.optional(ctx, step, func(ctx workflow.Context) error {

@@ -60,6 +60,8 @@ type retirement struct {
 	// started is true once the first look has found all in order: until then what is wrong ends the run, later a person is
 	// asked. lossRejected is true once people have chosen to wait for the snapshots.
 	started, lossRejected bool
+	// tried is true once something was to be withdrawn, of which an answer may have been lost.
+	tried bool
 	// joined is true when another project has joined since the waits began: they begin anew.
 	joined bool
 }
@@ -106,7 +108,10 @@ func (r *retirement) end(ctx workflow.Context, err error) (*cmk.Report, error) {
 		return r.complete(ctx, cmk.PhaseDone), nil
 	case workflow.IsContinueAsNewError(err):
 		return nil, err
-	case len(r.status.Writes) == 0:
+	case ctx.Err() != nil:
+		err = ctx.Err() // a step that was in flight ends in its own way
+	}
+	if len(r.status.Writes) == 0 && !r.tried {
 		return nil, r.fail(ctx, cmk.PhaseRefused, err)
 	}
 	return nil, r.fail(ctx, cmk.PhaseStopped, err)
@@ -218,10 +223,11 @@ func (r *retirement) deactivate(ctx workflow.Context) error {
 	var used error
 	err := r.persist(ctx, "make the access key Inactive", func(ctx workflow.Context) error {
 		err := r.underLeases(ctx, func(leases []activities.Lease) error {
+			r.tried = true
 			return workflow.ExecuteActivity(writing(ctx, "make access key "+r.key.ID+" Inactive"), withdrawing.DeactivateAccessKey, r.withdrawal(leases)).Get(ctx, nil)
 		})
 		if errorType(err) == cmk.ErrForeign {
-			used = err
+			used, r.tried = err, false
 			return nil
 		}
 		return err

@@ -152,10 +152,11 @@ func (r *retirement) narrow(ctx workflow.Context) error {
 	var needed error
 	err := r.persist(ctx, "take the keys out of the role", func(ctx workflow.Context) error {
 		err := r.underRoleLeases(ctx, func(leases []activities.Lease) error {
+			r.tried = true
 			return workflow.ExecuteActivity(writing(ctx, "take the keys out of "+r.request.RoleARN), withdrawing.NarrowRole, r.fromRole(leases)).Get(ctx, nil)
 		})
 		if errorType(err) == cmk.ErrForeign {
-			needed = err
+			needed, r.tried = err, false
 			return nil
 		}
 		return err

@@ -177,7 +177,12 @@ func (r *rotate) letRest(ctx workflow.Context) error {
 }
 
 // resumeClusters resumes the paused clusters on the key: what they hold is wrapped with the other key only once they run.
-func (r *rotate) resumeClusters(ctx workflow.Context) error { return r.resume(ctx, r.target.paused) }
+func (r *rotate) resumeClusters(ctx workflow.Context) error {
+	for _, name := range r.target.paused {
+		r.keep = append(r.keep, fmt.Sprintf("cluster %s running, if it has been resumed", name))
+	}
+	return r.resume(ctx, r.target.paused)
+}
 
 // awaitCalm waits until no cluster is at work on something else.
 func (r *rotate) awaitCalm(ctx workflow.Context) error {
