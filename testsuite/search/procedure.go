@@ -29,8 +29,8 @@ func scenarios() []scenario {
 	add(cmk.DisablePrivateNetworking, startDone, startSome, startReady, startFailed, startNoPath)
 	add(cmk.RemovePrivateEndpoints, startReady, startFailed, startSome)
 	add(cmk.AddPrivateEndpoints, startEndpoints, startFailed, startNoPath)
-	add(cmk.EncryptClusters, startReady, startSome)
-	add(cmk.RotateKey, startNext)
+	add(cmk.EncryptClusters, startReady, startSome, startSearch)
+	add(cmk.RotateKey, startNext, startFewer)
 	add(cmk.MigrateUserToRole, startCredentials)
 	add(cmk.RetireAccess, startCredentials)
 	return all
@@ -108,13 +108,17 @@ func (p *play) request() any {
 		if mode == cmk.ApproveCreate { // it creates none
 			mode = cmk.ApproveUse
 		}
-		return cmk.EncryptRequest{
-			ProjectID: sim.ProjectA, Requester: requester, PlanApproval: p.Plan, Parallel: p.Parallel,
+		r := cmk.EncryptRequest{
+			ProjectID: sim.ProjectA, Requester: requester, PlanApproval: p.Plan, Parallel: p.Parallel, SearchNodes: p.Start == startSearch,
 			Approval: cmk.ApprovalPolicy{Mode: mode, Approvers: p.Approvers}, Deadlines: deadlines(),
 		}
+		if r.SearchNodes {
+			r.SnapshotDays = 7
+		}
+		return r
 	case cmk.RotateKey:
 		return cmk.RotateRequest{
-			ProjectID: sim.ProjectA, Key: nextKeyARN, Requester: requester, Approval: exit.Approval, OnFailure: p.OnFailure,
+			ProjectID: sim.ProjectA, Key: nextKeyARN, Replicas: cmk.ReplicasCreate, Requester: requester, Approval: exit.Approval, OnFailure: p.OnFailure,
 			Deadlines: cmk.RotateDeadlines{Approval: cmk.Duration(day), Clusters: cmk.Duration(12 * time.Hour), Verification: cmk.Duration(6 * time.Hour)},
 		}
 	case cmk.MigrateUserToRole:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"testing"
@@ -13,15 +14,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
 
-// few is how many schedules are tried by default; ATLAS_CMK_SCHEDULES says how many instead.
+// few is how many schedules are tried by default.
 const few = 200
+
+// manySchedules names the environment variable that says how many instead.
+const manySchedules = "ATLAS_CMK_SCHEDULES"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := many(os.Getenv("ATLAS_CMK_SCHEDULES")); err != nil {
-		fmt.Fprintln(os.Stderr, "ATLAS_CMK_SCHEDULES:", err)
+	if err := many(os.Getenv(manySchedules)); err != nil {
+		fmt.Fprintln(os.Stderr, manySchedules+":", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -105,16 +110,26 @@ func newPlay(t *testing.T, s schedule) *play {
 	return p
 }
 
+// approving is somebody who approves, for so long, whatever plan there is to approve.
+func approving(long time.Duration) []event {
+	var events []event
+	for at := time.Minute; at < long; at += long / 100 {
+		events = append(events, event{At: at, Kind: signalRun, Detail: cmk.SignalApprove, By: alice})
+	}
+	return events
+}
+
 // A change that is cancelled just after one of its writes, whichever, in an otherwise calm world.
 func TestCancelledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
+	const long = 120 * time.Hour // so that a retirement comes to write
 	for _, of := range scenarios() {
 		t.Run(of.String(), func(t *testing.T) {
 			t.Parallel()
 			for n, came := 1, true; came; n++ {
 				s := schedule{
-					Type: of.workflowType, Start: of.start, Mode: cmk.ApproveProvider, Calm: time.Minute, Wish: wishDone,
-					Events: []event{{Kind: cancelRun, Write: n, Served: true}},
+					Type: of.workflowType, Start: of.start, Mode: cmk.ApproveProvider, Calm: long, Wish: wishDone,
+					Events: append([]event{{Kind: cancelRun, Write: n, Served: true}}, approving(long)...),
 				}
 				p := newPlay(t, s)
 				require.NoError(t, p.lead())
@@ -125,4 +140,48 @@ func TestCancelledAfterEveryWrite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A procedure of which Atlas or AWS refuses one call, or that and all from there on, or all after one whose answer was lost, until
+// people have given it up: it ends in a way that has a name, and what it has begun another run finishes. By default that is
+// tried at the calls that write, and in a search at each.
+func TestRefusedAtEveryCall(t *testing.T) {
+	t.Parallel()
+	refusal := fault.Rule{Kind: fault.Status, Status: http.StatusForbidden}
+	once := refusal
+	once.Times = 1
+	for _, of := range []scenario{{cmk.EncryptClusters, startSearch}, {cmk.RotateKey, startFewer}} {
+		calm := newPlay(t, refusedAt(of, 0, nil))
+		require.NoError(t, errors.Join(calm.lead(), calm.storm()))
+		for name, rules := range map[string][]fault.Rule{
+			"once": {once}, "from there on": {refusal}, "after a lost answer": {{Kind: fault.DropAfter, Times: 1}, refusal},
+		} {
+			t.Run(fmt.Sprintf("%s/%s", of, name), func(t *testing.T) {
+				t.Parallel()
+				for n, call := range calm.world.Journal.Entries() {
+					if os.Getenv(manySchedules) == "" && (!call.Write || call.Operation == "issueToken") {
+						continue
+					}
+					s := refusedAt(of, n, rules)
+					require.NoError(t, perform(s), "%s, %v", call.Operation, s)
+				}
+			})
+		}
+	}
+}
+
+// refusedAt is a schedule in which faults come once n calls have been answered, and somebody approves whatever is asked for, and
+// gives up every step that cannot go on.
+func refusedAt(of scenario, n int, rules []fault.Rule) schedule {
+	const long = 3 * time.Hour
+	s := schedule{Type: of.workflowType, Start: of.start, Mode: cmk.ApproveProvider, Calm: long, Wish: wishAborted, Events: approving(long)}
+	for _, r := range rules {
+		r.After = n
+		s.Faults = append(s.Faults, r)
+	}
+	for _, e := range approving(long) {
+		e.Detail = cmk.SignalAbort
+		s.Events = append(s.Events, e)
+	}
+	return s
 }

@@ -16,6 +16,8 @@ import (
 const (
 	nextKeyID  = "mrk-00000000000000000000000000002027"
 	nextKeyARN = "arn:aws:kms:us-east-1:" + awssim.CustomerAccount + ":key/" + nextKeyID
+	// madeReplicaARN is its replica that is missing in the world startFewer.
+	madeReplicaARN = "arn:aws:kms:eu-west-1:" + awssim.CustomerAccount + ":key/" + nextKeyID
 )
 
 // What a project that this software has enabled looks like.
@@ -42,6 +44,10 @@ const (
 	startDone       = "done"
 	// startNext is a project that is done, with another key to go over to.
 	startNext = "another key"
+	// startFewer is such a project whose search nodes are on the key too, and whose other key lacks a replica.
+	startFewer = "another key in fewer regions"
+	// startSearch is a project whose search nodes are to follow its clusters to the key, one of which has backups.
+	startSearch = "some clusters and search nodes"
 	// startCredentials is a project that uses its key by an IAM user's access key.
 	startCredentials = "credentials"
 )
@@ -95,10 +101,14 @@ func worldOf(start string) *sim.Config {
 		p.Endpoints[1].Status = "FAILED"
 	case startSome:
 		p.Clusters[0].Provider = cmk.ProviderAWS
-	case startNext:
-		config.AWS.Accounts[0].Keys = append(config.AWS.Accounts[0].Keys, awssim.Key{
-			ID: nextKeyID, Region: "us-east-1", Replicas: []awssim.Replica{{Region: "us-west-2"}, {Region: "eu-west-1"}},
-		})
+	case startSearch:
+		p.Clusters[0].Provider, p.Clusters[1].Backup = cmk.ProviderAWS, true
+	case startNext, startFewer:
+		next := awssim.Key{ID: nextKeyID, Region: "us-east-1", Replicas: []awssim.Replica{{Region: "us-west-2"}, {Region: "eu-west-1"}}}
+		if start == startFewer {
+			next.Replicas, p.Encryption.SearchNodes = next.Replicas[:1], true
+		}
+		config.AWS.Accounts[0].Keys = append(config.AWS.Accounts[0].Keys, next)
 		fallthrough
 	case startPublic, startNoPath, startDone:
 		for i := range p.Clusters {
@@ -130,7 +140,7 @@ func iamRole() awssim.Role {
 		Name: grownRoleName,
 		Trust: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"%s"}}}]}`,
 			sim.ProjectA, awssim.AtlasAccount, grownExternal),
-		Inline: map[string]string{"atlas-cmk-" + sim.ProjectA: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt"],"Resource":[%s]}]}`,
+		Inline: map[string]string{"atlas-cmk-" + sim.ProjectA: fmt.Sprintf(`{"Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt"],"Resource":[%s]}],"Version":"2012-10-17"}`,
 			sim.ProjectA, strings.Join(keys, ","))},
 	}
 }
