@@ -21,6 +21,8 @@ type ObserveProjectInput struct {
 	// Interval is how often to look, SettingsInterval how often to have Atlas validate the key.
 	Interval         cmk.Duration `json:"interval"`
 	SettingsInterval cmk.Duration `json:"settingsInterval"`
+	// Anyway has it returned though it does not differ: that it can be read is the news.
+	Anyway bool `json:"anyway,omitempty"`
 }
 
 // alarmWindow is for how long an alarm counts as being of late.
@@ -51,7 +53,7 @@ func (a *Atlas) ObserveProject(ctx context.Context, in ObserveProjectInput) (*Lo
 	read := settingsRead(ctx, last)
 	if last != nil && now.Sub(read) < time.Duration(in.SettingsInterval) {
 		look.keepSettings(last)
-		if look.equals(last) {
+		if look.equals(last) && !in.Anyway {
 			activity.RecordHeartbeat(ctx, read)
 			return nil, notReady(jitter(in.Interval), "the project has not changed")
 		}
@@ -60,7 +62,7 @@ func (a *Atlas) ObserveProject(ctx context.Context, in ObserveProjectInput) (*Lo
 	if err := a.readSettings(ctx, in.ProjectID, look, last); err != nil {
 		return nil, err
 	}
-	if look.equals(last) {
+	if look.equals(last) && !in.Anyway {
 		activity.RecordHeartbeat(ctx, now)
 		return nil, notReady(jitter(in.Interval), "the project has not changed")
 	}

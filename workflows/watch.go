@@ -111,7 +111,9 @@ func (w *watch) observe(ctx workflow.Context) error {
 	var look workflow.Future
 	interval := w.interval()
 	if w.unreadable == "" || !workflow.Now(ctx).Before(w.lookAfter) {
-		in := activities.ObserveProjectInput{ProjectID: w.projectID(), LastSeen: w.look, Interval: interval, SettingsInterval: w.request.SettingsInterval}
+		in := activities.ObserveProjectInput{
+			ProjectID: w.projectID(), LastSeen: w.look, Interval: interval, SettingsInterval: w.request.SettingsInterval, Anyway: w.unreadable != "",
+		}
 		look = workflow.ExecuteActivity(watching(apart, "watch the project", time.Duration(interval)), atlas.ObserveProject, in)
 	}
 	for {

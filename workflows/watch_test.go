@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -10,8 +11,10 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/atlas-cmk/atlas-cmk/activities"
@@ -25,6 +28,8 @@ type watched struct {
 	// now is the project, and told what the outside was told.
 	now  *activities.Look
 	told []cmk.Notification
+	// deaf, if set, says that a notification cannot be delivered now.
+	deaf func(cmk.Notification) bool
 }
 
 func newWatched(t *testing.T) *watched {
@@ -41,13 +46,16 @@ func newWatched(t *testing.T) *watched {
 		if w.now == nil {
 			return nil, temporal.NewNonRetryableApplicationError("not allowed", "NOT_ALLOWED", nil)
 		}
-		if in.LastSeen != nil && same(in.LastSeen, w.now) {
+		if in.LastSeen != nil && same(in.LastSeen, w.now) && !in.Anyway {
 			return nil, temporal.NewApplicationErrorWithOptions("nothing new", cmk.ErrNotReady, temporal.ApplicationErrorOptions{NextRetryDelay: time.Duration(in.Interval)})
 		}
 		seen := *w.now
 		return &seen, nil
 	}).Maybe()
 	w.OnActivity(notifier.Notify, mock.Anything, mock.Anything).Return(func(_ context.Context, n cmk.Notification) error {
+		if w.deaf != nil && w.deaf(n) {
+			return temporal.NewApplicationError("no answer", cmk.ErrUnreachable)
+		}
 		w.told = append(w.told, n)
 		return nil
 	}).Maybe()
@@ -298,6 +306,107 @@ func TestWatchContinuedAsNewTellsOfItsTroubleOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A project that can be read again is found as it was, and that is told.
+func TestWatchThatCanReadItsProjectAgainSaysSo(t *testing.T) {
+	w := newWatched(t)
+	well := w.now
+	w.RegisterDelayedCallback(func() { w.now = nil }, time.Hour)
+	w.RegisterDelayedCallback(func() { w.now = well }, 3*time.Hour)
+	var meanwhile, after cmk.Status
+	w.RegisterDelayedCallback(func() { meanwhile = w.status() }, 2*time.Hour)
+	w.RegisterDelayedCallback(func() { after = w.status() }, 5*time.Hour)
+	w.run(6*time.Hour, cmk.WatchRequest{})
+	require.Equal(t, cmk.PhaseAttention, meanwhile.Phase)
+	require.Equal(t, cmk.PhaseWatching, after.Phase)
+	require.Empty(t, after.Findings)
+	require.Equal(t, []cmk.FindingCode{cmk.FindingProjectUnreadable}, w.opened())
+	require.Equal(t, []cmk.FindingCode{cmk.FindingProjectUnreadable}, w.closed())
+}
+
+// What could not be delivered for a day is given up, and what comes after it is told then; the watch has seen it all the while.
+func TestWatchGivesUpAReceiverThatIsNeverThere(t *testing.T) {
+	w := newWatched(t)
+	w.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&untiring{}}})
+	var tried []time.Time
+	w.deaf = func(n cmk.Notification) bool {
+		failing := slices.ContainsFunc(n.Opened, func(f cmk.Finding) bool { return f.Code == cmk.FindingEndpointFailed })
+		if failing {
+			tried = append(tried, w.Now())
+		}
+		return failing
+	}
+	began := w.Now()
+	w.after(time.Hour, func(l *activities.Look) { l.Endpoints[0].Status = cmk.EndpointFailed })
+	w.after(2*time.Hour, func(l *activities.Look) { l.Encryption.Valid = false })
+	var meanwhile, after cmk.Status
+	w.RegisterDelayedCallback(func() { meanwhile = w.status() }, 3*time.Hour)
+	w.RegisterDelayedCallback(func() { require.Empty(t, w.told) }, 24*time.Hour)
+	w.RegisterDelayedCallback(func() { after = w.status() }, 26*time.Hour)
+	w.run(27*time.Hour, cmk.WatchRequest{})
+	invalid := func(f cmk.Finding) bool { return f.Code == cmk.FindingSettingsInvalid }
+	require.True(t, slices.ContainsFunc(meanwhile.Findings, invalid))
+	require.Empty(t, meanwhile.Problem)
+	require.Greater(t, len(tried), 100)
+	require.WithinRange(t, tried[len(tried)-1], began.Add(24*time.Hour), began.Add(25*time.Hour+10*time.Minute))
+	require.Contains(t, after.Problem, "not delivered")
+	require.Len(t, w.told, 1)
+	require.True(t, slices.ContainsFunc(w.told[0].Opened, invalid))
+}
+
+// untiring lets activities be tried as often as on a server: the test environment gives up after ten attempts.
+type untiring struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (*untiring) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &untiringIn{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+type untiringIn struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+func (i *untiringIn) Init(out interceptor.WorkflowOutboundInterceptor) error {
+	return i.Next.Init(&untiringOut{interceptor.WorkflowOutboundInterceptorBase{Next: out}})
+}
+
+type untiringOut struct {
+	interceptor.WorkflowOutboundInterceptorBase
+}
+
+func (o *untiringOut) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	policy := *workflow.GetActivityOptions(ctx).RetryPolicy
+	policy.MaximumAttempts = math.MaxInt32
+	return o.Next.ExecuteActivity(workflow.WithRetryPolicy(ctx, policy), name, args...)
+}
+
+// A notification that has not been delivered when a watch goes on as a new run is told by that, as the same.
+func TestWatchContinuedAsNewHandsOnWhatItCouldNotTell(t *testing.T) {
+	w := newWatched(t)
+	var deaf []cmk.Notification
+	w.deaf = func(n cmk.Notification) bool {
+		deaf = append(deaf, n)
+		return true
+	}
+	w.after(time.Hour, func(l *activities.Look) { l.Endpoints[0].Status = cmk.EndpointFailed })
+	w.RegisterDelayedCallback(func() {
+		w.SetContinueAsNewSuggested(true)
+		w.SignalWorkflow(cmk.SignalRetry, cmk.Resolution{By: "approver"})
+	}, time.Hour+6*time.Minute)
+	w.run(24*time.Hour, cmk.WatchRequest{})
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, w.GetWorkflowError(), &next)
+	var request cmk.WatchRequest
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &request))
+	require.Len(t, request.Progress.Outbox, 1)
+
+	w = newWatched(t)
+	w.now.Endpoints[0].Status = cmk.EndpointFailed
+	w.run(time.Hour, request)
+	require.NotEmpty(t, deaf)
+	require.Equal(t, deaf[:1], w.told)
 }
 
 // A watch that cannot find out who holds the project tells of it, and goes on.
