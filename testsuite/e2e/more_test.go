@@ -222,7 +222,7 @@ func TestMoreCrashAtEveryWrite(t *testing.T) {
 		writes int
 	}{
 		"add":     {nil, func(s *stage) client.WorkflowRun { return s.add(nil) }, 3},
-		"encrypt": {westOff, func(s *stage) client.WorkflowRun { return s.encrypt(nil) }, 1},
+		"encrypt": {twoOff, func(s *stage) client.WorkflowRun { return s.encryptAll() }, encryptWrites},
 	} {
 		for n := range c.writes {
 			for _, when := range moments(n + 1) {
