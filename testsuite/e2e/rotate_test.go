@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/atlas-sdk/v20250312020/admin"
 	"go.temporal.io/sdk/client"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/world"
 )
 
 const (
@@ -238,4 +240,81 @@ func TestRotateRoleReadOnly(t *testing.T) {
 	require.True(t, report.Verified)
 	require.Len(t, report.Writes, 1)
 	s.record(run, "rotate-role-read-only")
+}
+
+// A replica that the key lacks is an error, or made first; the worker is killed as the answer to that is lost. It is not taken
+// back: a rotation that is cancelled then says that it stays.
+func TestRotateMakesAMissingReplica(t *testing.T) {
+	t.Parallel()
+	for _, cancel := range []bool{true, false} {
+		t.Run(fmt.Sprintf("cancelled-%t", cancel), func(t *testing.T) {
+			t.Parallel()
+			config := nextKey(nil)
+			keys := config.AWS.Accounts[0].Keys
+			keys[len(keys)-1].Replicas = []awssim.Replica{{Region: "us-west-2"}}
+			s := newStage(t, shared, sim.Options{World: config})
+			crashed := s.dieAt(1, afterWrite)
+			s.start()
+			report, failed := s.result(s.rotate(nil))
+			require.Equal(t, cmk.ErrPreflightFailed, failed)
+			require.Equal(t, []cmk.FindingCode{cmk.FindingReplicaMissing}, errorCodes(report))
+			require.Empty(t, s.writes())
+
+			run := s.rotate(func(r *cmk.RotateRequest) { r.Replicas = cmk.ReplicasCreate })
+			s.approvePlan(run)
+			<-crashed
+			if cancel {
+				require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+			}
+			s.start()
+			report, failed = s.result(run)
+			s.record(run, fmt.Sprintf("rotate-replica-made-cancelled-%t", cancel))
+			made := strings.Replace(nextKeyARN, "us-east-1", "eu-west-1", 1)
+			require.True(t, slices.ContainsFunc(s.world.State().AWS.Keys, func(k awssim.KeyState) bool { return k.ARN == made }))
+			if cancel {
+				require.Equal(t, "Canceled", failed)
+				require.Equal(t, cmk.PhaseCompensated, report.Phase)
+				require.Len(t, s.writes(), 1, "%v", s.writes())
+				require.Contains(t, strings.Join(report.Keep, "\n"), "replica of KMS key "+nextKeyARN+" in EU_WEST_1")
+				return
+			}
+			require.Empty(t, failed, report.Problem)
+			require.True(t, report.Verified)
+			require.Len(t, s.writes(), rotationWrites+1, "%v", s.writes())
+			require.Len(t, report.Writes, rotationWrites+1)
+			require.Equal(t, cmk.SystemKMS, report.Writes[0].System)
+			require.Equal(t, nextKeyARN, s.project().Encryption.Key)
+			require.Len(t, report.Rotation.FormerKeyARNs, 3)
+			roles := s.world.State().AWS.Roles
+			require.Contains(t, roles[slices.IndexFunc(roles, func(r awssim.EntityState) bool { return r.ARN == grownRoleARN })].Inline["atlas-cmk-"+sim.ProjectA], made)
+		})
+	}
+}
+
+// Search nodes that are on the key too are waited for, and are on the other key's afterwards.
+func TestRotateWaitsForSearchNodes(t *testing.T) {
+	t.Parallel()
+	config := nextKey(searching)
+	const long = 8 * time.Second // of the test's own time: longer than all else that the rotation waits for
+	config.Atlas.Durations.SearchChange = world.Always(scale * long)
+	s := newStage(t, shared, sim.Options{World: config})
+	s.start()
+	run := s.rotate(nil)
+	s.until(run, "asking for its plan's approval", awaits(cmk.AwaitingPlanApproval))
+	api, err := admin.NewClient(admin.UseBaseURL(s.world.AtlasURL), admin.UseDigestAuth(sim.APIPublicKey, sim.APIPrivateKey))
+	require.NoError(t, err)
+	_, _, err = api.AtlasSearchApi.UpdateClusterSearchDeployment(t.Context(), sim.ProjectA, sim.ClusterEast,
+		&admin.ApiSearchDeploymentRequest{Specs: []admin.ApiSearchDeploymentRequestSpec{{InstanceSize: "S30_HIGHCPU_NVME", NodeCount: new(2)}}}).Execute()
+	require.NoError(t, err)
+	s.approvePlan(run)
+	report, failed := s.result(run)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Verified)
+	require.True(t, slices.ContainsFunc(report.Findings, func(f cmk.Finding) bool { return f.Code == cmk.FindingSearchNodes && f.Object == sim.ClusterEast }))
+	now, _, err := api.AtlasSearchApi.GetClusterSearchDeployment(t.Context(), sim.ProjectA, sim.ClusterEast).Execute()
+	require.NoError(t, err)
+	require.Equal(t, "IDLE", now.GetStateName(), "the rotation is over before the search nodes are at rest")
+	require.Equal(t, cmk.ProviderAWS, now.GetEncryptionAtRestProvider())
+	require.True(t, s.project().SearchNodes)
+	s.record(run, "rotate-search-nodes")
 }
