@@ -107,7 +107,7 @@ func TestTwoPeopleApprove(t *testing.T) {
 	receiver := httptest.NewServer(received)
 	t.Cleanup(receiver.Close)
 	s := newStage(t, shared, sim.Options{World: &config})
-	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, "a secret of 16 characters"
+	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, webhookSecret
 	s.start()
 	run := s.enable(func(r *cmk.EnableRequest) {
 		r.Approval.Approvers, r.Approval.Reminder, r.Clusters.Names, r.SnapshotDays = 2, cmk.Duration(time.Second), []string{sim.ClusterEast}, 7

@@ -84,7 +84,7 @@ func TestWatchFollowsARecreatedEndpoint(t *testing.T) {
 	receiver := httptest.NewServer(received)
 	t.Cleanup(receiver.Close)
 	s := newStage(t, shared, sim.Options{World: grown(nil), Scale: 30}) // so that no look misses the recreation
-	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, "a secret of 16 characters"
+	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, webhookSecret
 	s.start()
 	run := s.watch()
 	require.Zero(t, s.eventsWhileLooking(run, "listGroupEncryptionAtRestPrivateEndpoints", 4), "a look that finds nothing new leaves no event")
