@@ -34,6 +34,8 @@ type Options struct {
 	LogFile   string // appended to; none if empty
 	// Fast takes away what makes a server of one shard slow: 20 task polls a second, and timers rounded to a second.
 	Fast bool
+	// LongHistory is from how many events on a run is told to continue as a new one; the server's own choice, some thousands, if 0.
+	LongHistory int
 }
 
 // Server is a development server that answers.
@@ -158,6 +160,9 @@ func (o Options) args() []string {
 			args = append(args, "--dynamic-config-value", "history."+queue+"ProcessorMaxPollRPS=5000")
 		}
 		args = append(args, "--dynamic-config-value", `history.timerProcessorMaxTimeShift="10ms"`)
+	}
+	if o.LongHistory > 0 {
+		args = append(args, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew="+strconv.Itoa(o.LongHistory))
 	}
 	return args
 }

@@ -2,15 +2,21 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/devserver"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
 
 // repairs says that the watch has repaired the endpoint of a region.
@@ -35,6 +41,9 @@ func TestWatchKilledAtItsRepair(t *testing.T) {
 				s.until(run, "repaired", repairs("EU_WEST_1"))
 				require.Len(t, s.writes(), 2, "one deletion and one creation: %v", s.writes())
 				require.Eventually(t, func() bool { return !s.open(cmk.LeaseID(sim.ProjectA)) }, patience, 20*time.Millisecond)
+				require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), ""))
+				s.outcome(run)
+				s.record(run, fmt.Sprintf("watch-killed-at-repair-%d", n))
 			})
 		}
 	}
@@ -67,6 +76,7 @@ func TestWatchThatEndsInItsRepair(t *testing.T) {
 				s.start()
 			}
 			end(s, run)
+			s.record(run, "watch-repair-"+name)
 			if name != "cancelled" {
 				s.start()
 			}
@@ -86,5 +96,121 @@ func TestWatchThatEndsInItsRepair(t *testing.T) {
 			_, failed := s.outcome(change)
 			require.Empty(t, failed)
 		})
+	}
+}
+
+// A watch whose repairs fail, and that cannot read its project any more, continues as a new run on the server, again and again:
+// what it could not do and what it cannot read stand as findings all the while, of which the outside is told once. A repair
+// that has failed too often is given up, and stays a finding.
+func TestWatchContinuesAsNewWithItsTrouble(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server, err := devserver.Start(t.Context(), devserver.Options{Fast: true, LongHistory: 60, LogFile: filepath.Join(dir, "server.log")})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop() })
+	received := &inbox{}
+	receiver := httptest.NewServer(received)
+	t.Cleanup(receiver.Close)
+	s := newStage(t, &theatre{server: server, worker: shared.worker}, sim.Options{World: grown(nil)})
+	s.env["ATLAS_CMK_WEBHOOK_URL"], s.env["ATLAS_CMK_WEBHOOK_SECRET"] = receiver.URL, webhookSecret
+	s.start()
+	first := s.watch(cmk.RepairRemakeFailed)
+
+	refused := fault.Rule{System: "atlas", Operation: "requestGroupEncryptionAtRestPrivateEndpointDeletion", Kind: fault.Status, Status: http.StatusForbidden}
+	require.NoError(t, s.world.Faults.Add(refused))
+	s.act(atlassim.Act{Kind: atlassim.FailEndpoint, Region: "EU_WEST_1", Message: "as it happens"})
+	given := func(p *cmk.WatchProgress) bool { return p.Remakes["EU_WEST_1"] == 3 && p.RepairFailed != "" }
+	s.continues(first, given)
+	looks := s.eventsWhileLooking(s.current(first), "listGroupEncryptionAtRestPrivateEndpoints", 3)
+	require.Zero(t, looks, "a repair that has been given up is not tried again")
+	require.Contains(t, s.codes(s.current(first)), cmk.FindingRepairFailed)
+
+	refused.Operation = "*"
+	require.NoError(t, s.world.Faults.Add(refused))
+	s.until(s.current(first), "unable to read the project", func(st cmk.Status) bool { return found(st.Findings, cmk.FindingProjectUnreadable, sim.ProjectA) })
+	s.continues(first, func(p *cmk.WatchProgress) bool { return p.Unreadable != "" })
+	require.Contains(t, s.codes(s.current(first)), cmk.FindingProjectUnreadable)
+	require.Contains(t, s.codes(s.current(first)), cmk.FindingRepairFailed)
+	s.world.Faults.Clear()
+	s.until(s.current(first), "reading it again", func(st cmk.Status) bool { return !found(st.Findings, cmk.FindingProjectUnreadable, sim.ProjectA) })
+	require.Contains(t, s.codes(s.current(first)), cmk.FindingRepairFailed)
+	require.Empty(t, s.writes())
+
+	last := s.current(first)
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), first.GetID(), ""))
+	_, failed := s.outcome(last)
+	require.Equal(t, "Canceled", failed)
+	require.Equal(t, 1, received.times(cmk.FindingRepairFailed))
+	require.Equal(t, 1, received.times(cmk.FindingProjectUnreadable))
+	s.record(first, "watch-continues-as-new")
+	s.record(s.runWith(first, given), "watch-continued-repair-given-up")
+	s.record(s.runWith(first, func(p *cmk.WatchProgress) bool { return p.Unreadable != "" }), "watch-continued-unreadable")
+}
+
+// times is how often the outside was told that a finding has opened.
+func (i *inbox) times(code cmk.FindingCode) (n int) {
+	i.has(func(told cmk.Notification) bool {
+		for _, f := range told.Opened {
+			if f.Code == code {
+				n++
+			}
+		}
+		return false
+	})
+	return n
+}
+
+// codes are those of the findings of a run.
+func (s *stage) codes(run client.WorkflowRun) (codes []cmk.FindingCode) {
+	s.t.Helper()
+	st, err := s.status(run)
+	require.NoError(s.t, err)
+	for _, f := range st.Findings {
+		codes = append(codes, f.Code)
+	}
+	return codes
+}
+
+// current is the run of a workflow that goes on.
+func (s *stage) current(run client.WorkflowRun) client.WorkflowRun {
+	s.t.Helper()
+	described, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), run.GetID(), "")
+	require.NoError(s.t, err)
+	return s.temporal.GetWorkflow(s.t.Context(), run.GetID(), described.GetWorkflowExecutionInfo().GetExecution().GetRunId())
+}
+
+// continues waits until the watch has continued as a run that such progress was handed to. What it is told meanwhile, and
+// refuses, makes its history longer.
+func (s *stage) continues(run client.WorkflowRun, such func(*cmk.WatchProgress) bool) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		if p := s.handed(s.current(run)); p != nil && such(p) {
+			return true
+		}
+		require.NoError(s.t, s.temporal.SignalWorkflow(s.t.Context(), run.GetID(), "", cmk.SignalRetry, cmk.Resolution{By: "operator"}))
+		return false
+	}, patience, 50*time.Millisecond, "it does not continue as new")
+}
+
+// handed is the progress that a run of the watch was handed; nil for the first.
+func (s *stage) handed(run client.WorkflowRun) *cmk.WatchProgress {
+	s.t.Helper()
+	var request cmk.WatchRequest
+	input := s.history(run).Events[0].GetWorkflowExecutionStartedEventAttributes().GetInput()
+	require.NoError(s.t, converter.GetDefaultDataConverter().FromPayloads(input, &request))
+	return request.Progress
+}
+
+// runWith is the first run after another that such progress was handed to.
+func (s *stage) runWith(run client.WorkflowRun, such func(*cmk.WatchProgress) bool) client.WorkflowRun {
+	s.t.Helper()
+	for {
+		events := s.history(run).Events
+		next := events[len(events)-1].GetWorkflowExecutionContinuedAsNewEventAttributes().GetNewExecutionRunId()
+		require.NotEmpty(s.t, next)
+		run = s.temporal.GetWorkflow(s.t.Context(), run.GetID(), next)
+		if such(s.handed(run)) {
+			return run
+		}
 	}
 }
