@@ -90,11 +90,15 @@ crash: temporal ## Kill the worker at every write of every procedure, where `mak
 
 .PHONY: search
 search: ## Search for a schedule of faults, foreign acts and decisions that breaks a rule [SCHEDULES=10000]
-	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run TestSchedules ./testsuite/search
+	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run 'TestSchedules|TestRefusedAtEveryCall' ./testsuite/search
 
 .PHONY: limits
 limits: temporal ## Try all regions, 500 clusters, 10,000 signals to one run, and resets to any workflow task
 	go test -count=1 -timeout 60m -tags limits -run 'TestLargeProject|TestTenThousandSignals|TestResetToAnyWorkflowTask' ./testsuite/e2e
+
+.PHONY: bench-watch
+bench-watch: temporal ## Measure what a worker takes that watches a thousand projects; takes minutes
+	go test -run '^$$' -bench BenchmarkWatches/projects-1000 -benchtime 1x -timeout 30m ./testsuite/e2e
 
 .PHONY: mutants
 mutants: temporal ## Apply small deliberate bugs one by one, and see that a test catches each
