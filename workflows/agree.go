@@ -38,6 +38,9 @@ func (c *change) replicate(ctx workflow.Context, key *activities.Key, regions []
 	c.enter(ctx, cmk.PhaseKey)
 	in := activities.ReplicasInput{Lease: c.under(), Key: key.ARN, Region: key.Region, Regions: regions}
 	err := workflow.ExecuteActivity(writing(ctx, "replicate the key to "+strings.Join(regions, ", ")), kms.EnsureReplicas, in).Get(ctx, nil)
+	if err != nil && workflow.GetVersion(ctx, "replicas-made", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return err
+	}
 	if err != nil {
 		regions = c.replicated(ctx, key, regions)
 	}
