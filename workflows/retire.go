@@ -88,7 +88,12 @@ func (r *retirement) steps(ctx workflow.Context) error {
 		if errorType(err) != cmk.ErrForeign {
 			return err
 		}
-		// It was used in the last moment, which the next look shows.
+		// It was used in the last moment, which the next look shows. Where none does, that does not go round without end.
+		if workflow.GetVersion(ctx, "rest-after-refusal", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+			if err := workflow.Sleep(ctx, time.Minute); err != nil {
+				return err
+			}
+		}
 	}
 	for _, step := range []func(workflow.Context) error{r.settle, r.approveDeletion, r.delete} {
 		if err := step(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -83,4 +84,54 @@ func TestRetirementWaitsForAWSToTell(t *testing.T) {
 	env.ExecuteWorkflow(RetireAccess, retirementOf(env))
 	require.ErrorContains(t, env.GetWorkflowError(), "stays Inactive")
 	require.False(t, deactivated.Before(start.Add(24*time.Hour)))
+}
+
+// No access key is touched while a snapshot needs it, long though its disuse be proven; whether one does is asked of Atlas
+// again when the last was to expire, since it may be kept for longer by then.
+func TestRetirementWaitsForTheSnapshots(t *testing.T) {
+	env := retiring(t)
+	start := env.Now()
+	expiry := start.AddDate(0, 0, 10)
+	var deactivated time.Time
+	env.OnActivity(atlas.ReadBackups, mock.Anything, mock.Anything).Return(func(context.Context, activities.BackupsInput) (*activities.Backups, error) {
+		switch now := env.Now(); {
+		case now.Before(expiry):
+			return &activities.Backups{Count: 1, Until: expiry}, nil
+		case now.Before(expiry.AddDate(0, 0, 1)): // somebody has had it kept for a day longer
+			return &activities.Backups{Count: 1, Until: expiry.AddDate(0, 0, 1)}, nil
+		}
+		return &activities.Backups{}, nil
+	})
+	env.OnActivity(atlas.ObserveIdle, mock.Anything, mock.Anything).Return(nil)
+	env.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
+	env.OnActivity(withdrawing.DeactivateAccessKey, mock.Anything, mock.Anything).Return(func(context.Context, activities.WithdrawAccessKeyInput) error {
+		deactivated = env.Now()
+		return nil
+	})
+	env.OnActivity(atlas.WatchKey, mock.Anything, mock.Anything).Return(&activities.Encryption{}, nil)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(cmk.SignalStop, cmk.Resolution{By: "somebody"}) }, 12*24*time.Hour)
+	env.ExecuteWorkflow(RetireAccess, retirementOf(env))
+	require.ErrorContains(t, env.GetWorkflowError(), "stays Inactive")
+	require.WithinDuration(t, expiry.AddDate(0, 0, 1), deactivated, time.Minute)
+}
+
+// Whatever refuses to have the access key taken out of use, and however often: the next look takes its time.
+func TestRetirementThatIsRefusedTakesItsTime(t *testing.T) {
+	env := retiring(t)
+	refused := 0
+	env.OnActivity(atlas.ReadBackups, mock.Anything, mock.Anything).Return(&activities.Backups{}, nil)
+	env.OnActivity(atlas.ObserveIdle, mock.Anything, mock.Anything).Return(nil)
+	env.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
+	env.OnActivity(atlas.WatchKey, mock.Anything, mock.Anything).Return(&activities.Encryption{}, nil).Maybe()
+	env.OnActivity(withdrawing.DeactivateAccessKey, mock.Anything, mock.Anything).Return(func(context.Context, activities.WithdrawAccessKeyInput) error {
+		if refused++; refused < 1000 {
+			return temporal.NewNonRetryableApplicationError("it is needed", cmk.ErrForeign, nil)
+		}
+		return nil // so that the test ends even where no time passes
+	})
+	env.RegisterDelayedCallback(env.CancelWorkflow, 25*time.Hour)
+	env.ExecuteWorkflow(RetireAccess, retirementOf(env))
+	require.True(t, temporal.IsCanceledError(env.GetWorkflowError()))
+	require.LessOrEqual(t, refused, 61)
+	require.Greater(t, refused, 1, "it is tried again")
 }

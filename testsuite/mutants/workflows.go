@@ -26,7 +26,7 @@ func orderMutants() []mutant {
 		{"turn off before the clusters", "workflows/disable.go", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.releaseClusters, d.turnOff, d.verify)", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.turnOff, d.releaseClusters, d.verify)", replayed},
 		{"turn off with a cluster left out", "workflows/turnoff.go", "if c.skipped && slices.Contains(on, c.cluster.Name) {", "if c.skipped && !slices.Contains(on, c.cluster.Name) {", replayed},
 		{"switch all clusters without a canary", "workflows/clusters.go", "room = 1\n", "room = s.parallel + 1\n", replayed},
-		{"retire the key before the snapshots", retiring, "if err := r.awaitSnapshots(ctx); err != nil {", "if err := ctx.Err(); err != nil {", searching(cmk.RetireAccess)},
+		{"retire the key before the snapshots", retiring, "if err := r.awaitSnapshots(ctx); err != nil {", "if err := ctx.Err(); err != nil {", inWorkflows("TestRetirementWaitsForTheSnapshots")},
 		{"release the lease early", leasing, "err := child.GetChildWorkflowExecution().Get(apart, &run)", "err := child.GetChildWorkflowExecution().Get(apart, &run)\n\t\tchild.SignalChildWorkflow(apart, signalRelease, nil)", enable},
 		{"leave the lease behind", leasing, "PARENT_CLOSE_POLICY_TERMINATE", "PARENT_CLOSE_POLICY_ABANDON", endToEnd("TestLeaseEndsWithItsChange")},
 		{"lose the lease when cancelled", leasing, "ctx, _ = workflow.NewDisconnectedContext(ctx)\n\tworkflow.GetSignalChannel", "workflow.GetSignalChannel", inWorkflows("TestLeaseOutlastsCancellation")},
