@@ -171,3 +171,13 @@ func TestApprovalsHoldWhateverIsSent(t *testing.T) {
 		}
 	})
 }
+
+// Whoever sends without end does not make a change grow without end.
+func TestLastRefusalsAreKept(t *testing.T) {
+	a := newApprovals(one(), "requester")
+	for i := range 3 * maxRefusals {
+		require.NotNil(t, a.decide(cmk.SignalApprove, cmk.Decision{By: fmt.Sprint(i)}, time.Time{}), "no plan waits")
+	}
+	require.Len(t, a.refusals, maxRefusals)
+	require.Equal(t, fmt.Sprint(2*maxRefusals), a.refusals[0].By)
+}

@@ -114,3 +114,19 @@ func TestRoleThatIsShared(t *testing.T) {
 	require.NoError(t, problem)
 	require.Equal(t, cmk.SeverityWarning, findings[0].Severity)
 }
+
+// Of what preflight finds only errors end a change, and none a dry run.
+func TestErrorsOfPreflightEndAChange(t *testing.T) {
+	t.Parallel()
+	c := &change{}
+	f := (*findings)(&c.status.Findings)
+	f.warn(cmk.FindingClusterPaused, "a", "", "a warning")
+	require.NoError(t, c.refuseErrors(false))
+	f.err(cmk.FindingClusterTooSmall, "b", "scale it", "an error")
+	f.err(cmk.FindingClusterPaused, "c", "resume it", "another")
+	require.NoError(t, c.refuseErrors(true))
+	err := c.refuseErrors(false)
+	require.Equal(t, cmk.ErrPreflightFailed, errorType(err))
+	require.ErrorContains(t, err, "an error (scale it)")
+	require.ErrorContains(t, err, "another (resume it)")
+}

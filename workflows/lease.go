@@ -15,10 +15,9 @@ import (
 const signalRelease = "release"
 
 // Lease is held by running. A change starts it as a child under an id that names what is leased, so that there can be
-// one at a time; and when the change closes, however it does, the server ends it. It ignores cancellation: a change that
-// is cancelled still needs it, to take back what it did.
+// one at a time; and when the change closes, however it does, the server ends it. Cancellation does not end it, for a
+// channel does not heed that: a change that is cancelled still needs it, to take back what it did.
 func Lease(ctx workflow.Context) error {
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	workflow.GetSignalChannel(ctx, signalRelease).Receive(ctx, nil)
 	return nil
 }

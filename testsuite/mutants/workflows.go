@@ -29,7 +29,7 @@ func orderMutants() []mutant {
 		{"retire the key before the snapshots", retiring, "if err := r.awaitSnapshots(ctx); err != nil {", "if err := ctx.Err(); err != nil {", inWorkflows("TestRetirementWaitsForTheSnapshots")},
 		{"release the lease early", leasing, "err := child.GetChildWorkflowExecution().Get(apart, &run)", "err := child.GetChildWorkflowExecution().Get(apart, &run)\n\t\tchild.SignalChildWorkflow(apart, signalRelease, nil)", enable},
 		{"leave the lease behind", leasing, "PARENT_CLOSE_POLICY_TERMINATE", "PARENT_CLOSE_POLICY_ABANDON", endToEnd("TestLeaseEndsWithItsChange")},
-		{"lose the lease when cancelled", leasing, "ctx, _ = workflow.NewDisconnectedContext(ctx)\n\tworkflow.GetSignalChannel", "workflow.GetSignalChannel", inWorkflows("TestLeaseOutlastsCancellation")},
+		{"lose the lease when cancelled", leasing, "workflow.GetSignalChannel(ctx, signalRelease).Receive(ctx, nil)", "workflow.NewSelector(ctx).AddReceive(workflow.GetSignalChannel(ctx, signalRelease), func(workflow.ReceiveChannel, bool) {}).AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).Select(ctx)", inWorkflows("TestLeaseOutlastsCancellation")},
 	}
 }
 
@@ -39,15 +39,15 @@ func decisionMutants() []mutant {
 	decisions := inWorkflows("TestDecisions")
 	enable := searching(cmk.EnableWithPrivateEndpoints)
 	return []mutant{
-		{"let who asked approve", approving, "case approving && samePerson(d.By, a.requester):", "case false:", decisions},
+		{"let who asked approve", approving, "case approving && samePerson(d.By, a.requester):", "case approving && false:", decisions},
 		{"count a vote twice", approving, "func(v cmk.Vote) bool { return samePerson(v.By, by) })", "func(v cmk.Vote) bool { return false })", decisions},
 		{"approve what Atlas has recreated", approving, `if e.endpoint != "" && e.endpoint != id && !remade {`, "if false {", inWorkflows("TestRecreatedEndpointIsAskedForAnew")},
 		{"reject an endpoint in use", approving, "case open && signal == cmk.SignalRejectEndpoint && a.inUse(d):", "case false:", decisions},
 		{"approve another plan", approving, `if a.plan == nil || d.Plan != "" && d.Plan != a.plan.hash {`, "if a.plan == nil {", inWorkflows("TestPlanIsApprovedByItsHash")},
-		{"keep refusals without end", approving, "if n := len(a.refusals); n > maxRefusals {", "if n := len(a.refusals); n < 0 {", inWorkflows("TestApprovalsHoldWhateverIsSent")},
+		{"keep refusals without end", approving, "if n := len(a.refusals); n > maxRefusals {", "if n := len(a.refusals); n < 0 {", inWorkflows("TestLastRefusalsAreKept")},
 		{"go on without approval", "workflows/endpoints.go", "if e.allApproved() {\n\t\t\t\treturn nil", "if true {\n\t\t\t\treturn nil", enable},
 		{"go on though rejected", "workflows/change.go", "if gate.rejected {", "if false {", searching(cmk.SafeDisableCMK)},
 		{"follow a plan that has changed", "workflows/agree.go", "if c.status.Plan.Hash == hash {", "if true {", searching(cmk.SafeDisableCMK)},
-		{"do what preflight refuses", "workflows/change.go", "if len(errs) == 0 || dryRun {", "if true {", inWorkflows("TestFindings")},
+		{"do what preflight refuses", "workflows/change.go", "if len(errs) == 0 || dryRun {", "if true {", inWorkflows("TestErrorsOfPreflightEndAChange")},
 	}
 }
