@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -37,6 +38,29 @@ func TestLeaseOutlastsCancellation(t *testing.T) {
 	env.ExecuteWorkflow(Lease)
 	require.NoError(t, env.GetWorkflowError())
 	require.Equal(t, time.Hour, env.Now().Sub(began))
+}
+
+// A change holds its lease until it releases it.
+func TestLeaseIsHeldUntilItsRelease(t *testing.T) {
+	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+	env.RegisterWorkflowWithOptions(Lease, workflow.RegisterOptions{Name: cmk.LeaseWorkflow})
+	env.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+		l, err := acquire(ctx, cmk.LeaseID(aProject), false)
+		if err != nil {
+			return err
+		}
+		if err := workflow.Sleep(ctx, time.Hour); err != nil {
+			return err
+		}
+		l.release(ctx)
+		return l.child.Get(ctx, nil)
+	}, workflow.RegisterOptions{Name: "holding"})
+	began := env.Now()
+	var ended time.Time
+	env.SetOnChildWorkflowCompletedListener(func(*workflow.Info, converter.EncodedValue, error) { ended = env.Now() })
+	env.ExecuteWorkflow("holding")
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, time.Hour, ended.Sub(began))
 }
 
 // What was done last is taken back first, under a cancelled context too.

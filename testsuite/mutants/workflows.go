@@ -27,7 +27,7 @@ func orderMutants() []mutant {
 		{"turn off with a cluster left out", "workflows/turnoff.go", "if c.skipped && slices.Contains(on, c.cluster.Name) {", "if c.skipped && !slices.Contains(on, c.cluster.Name) {", replayed},
 		{"switch all clusters without a canary", "workflows/clusters.go", "room = 1\n", "room = s.parallel + 1\n", replayed},
 		{"retire the key before the snapshots", retiring, "if err := r.awaitSnapshots(ctx); err != nil {", "if err := ctx.Err(); err != nil {", inWorkflows("TestRetirementWaitsForTheSnapshots")},
-		{"release the lease early", leasing, "err := child.GetChildWorkflowExecution().Get(apart, &run)", "err := child.GetChildWorkflowExecution().Get(apart, &run)\n\t\tchild.SignalChildWorkflow(apart, signalRelease, nil)", enable},
+		{"release the lease early", leasing, "err := child.GetChildWorkflowExecution().Get(apart, &run)", "err := child.GetChildWorkflowExecution().Get(apart, &run)\n\t\tchild.SignalChildWorkflow(apart, signalRelease, nil)", inWorkflows("TestLeaseIsHeldUntilItsRelease")},
 		{"leave the lease behind", leasing, "PARENT_CLOSE_POLICY_TERMINATE", "PARENT_CLOSE_POLICY_ABANDON", endToEnd("TestLeaseEndsWithItsChange")},
 		{"lose the lease when cancelled", leasing, "workflow.GetSignalChannel(ctx, signalRelease).Receive(ctx, nil)", "workflow.NewSelector(ctx).AddReceive(workflow.GetSignalChannel(ctx, signalRelease), func(workflow.ReceiveChannel, bool) {}).AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).Select(ctx)", inWorkflows("TestLeaseOutlastsCancellation")},
 	}
@@ -37,7 +37,6 @@ func orderMutants() []mutant {
 func decisionMutants() []mutant {
 	const approving = "workflows/approvals.go"
 	decisions := inWorkflows("TestDecisions")
-	enable := searching(cmk.EnableWithPrivateEndpoints)
 	return []mutant{
 		{"let who asked approve", approving, "case approving && samePerson(d.By, a.requester):", "case approving && false:", decisions},
 		{"count a vote twice", approving, "func(v cmk.Vote) bool { return samePerson(v.By, by) })", "func(v cmk.Vote) bool { return false })", decisions},
@@ -45,9 +44,9 @@ func decisionMutants() []mutant {
 		{"reject an endpoint in use", approving, "case open && signal == cmk.SignalRejectEndpoint && a.inUse(d):", "case false:", decisions},
 		{"approve another plan", approving, `if a.plan == nil || d.Plan != "" && d.Plan != a.plan.hash {`, "if a.plan == nil {", inWorkflows("TestPlanIsApprovedByItsHash")},
 		{"keep refusals without end", approving, "if n := len(a.refusals); n > maxRefusals {", "if n := len(a.refusals); n < 0 {", inWorkflows("TestLastRefusalsAreKept")},
-		{"go on without approval", "workflows/endpoints.go", "if e.allApproved() {\n\t\t\t\treturn nil", "if true {\n\t\t\t\treturn nil", enable},
-		{"go on though rejected", "workflows/change.go", "if gate.rejected {", "if false {", searching(cmk.SafeDisableCMK)},
-		{"follow a plan that has changed", "workflows/agree.go", "if c.status.Plan.Hash == hash {", "if true {", searching(cmk.SafeDisableCMK)},
+		{"go on without approval", "workflows/endpoints.go", "if e.allApproved() {\n\t\t\t\treturn nil", "if true {\n\t\t\t\treturn nil", test{searchTests, "^TestApprovalsAfterMonths$"}},
+		{"go on though rejected", "workflows/change.go", "if gate.rejected {", "if false {", inWorkflows("TestPlanThatIsNotApproved")},
+		{"follow a plan that has changed", "workflows/agree.go", "if c.status.Plan.Hash == hash {", "if true {", inWorkflows("TestPlanThatHasChangedIsAskedForAnew")},
 		{"do what preflight refuses", "workflows/change.go", "if len(errs) == 0 || dryRun {", "if true {", inWorkflows("TestErrorsOfPreflightEndAChange")},
 	}
 }
