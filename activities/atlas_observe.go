@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"math/rand/v2"
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 
@@ -55,7 +56,7 @@ func (a *Atlas) ObserveProject(ctx context.Context, in ObserveProjectInput) (*Lo
 		look.keepSettings(last)
 		if look.equals(last) && !in.Anyway {
 			activity.RecordHeartbeat(ctx, read)
-			return nil, notReady(jitter(in.Interval), "the project has not changed")
+			return nil, notReady(jitter(ctx, in.Interval), "the project has not changed")
 		}
 	}
 	look.At = now
@@ -64,7 +65,7 @@ func (a *Atlas) ObserveProject(ctx context.Context, in ObserveProjectInput) (*Lo
 	}
 	if look.equals(last) && !in.Anyway {
 		activity.RecordHeartbeat(ctx, now)
-		return nil, notReady(jitter(in.Interval), "the project has not changed")
+		return nil, notReady(jitter(ctx, in.Interval), "the project has not changed")
 	}
 	return look, nil
 }
@@ -173,8 +174,11 @@ func (l *Look) canonical() []byte {
 	return text
 }
 
-// jitter keeps a thousand watches that were begun at once from looking at once.
-func jitter(interval cmk.Duration) time.Duration {
-	const share = 0.1
-	return time.Duration(float64(interval) * (1 - share + 2*share*rand.Float64())) //nolint:gosec // it hides nothing
+// jitter keeps a thousand watches that were begun at once from looking at once. Which watch looks when is no matter of chance,
+// so that what happens to one can happen again.
+func jitter(ctx context.Context, interval cmk.Duration) time.Duration {
+	const share, parts = 0.1, 1 << 16
+	info, h := activity.GetInfo(ctx), fnv.New64a()
+	_, _ = fmt.Fprint(h, info.WorkflowExecution.RunID, info.ActivityID, info.Attempt) // never fails
+	return time.Duration(float64(interval) * (1 - share + 2*share*float64(h.Sum64()%parts)/parts))
 }

@@ -74,7 +74,7 @@ func (a *Atlas) ObserveOrganization(ctx context.Context, in ObserveOrganizationI
 	}
 	now.Encrypted, now.Left, now.Unread = set(now.Encrypted), set(now.Left), set(now.Unread)
 	if last := in.LastSeen; last != nil && len(now.Left) == 0 && slices.Equal(now.Encrypted, last.Encrypted) && slices.Equal(now.Unread, last.Unread) {
-		return nil, notReady(jitter(in.Interval), "the projects of organization %s have not changed", in.OrganizationID)
+		return nil, notReady(jitter(ctx, in.Interval), "the projects of organization %s have not changed", in.OrganizationID)
 	}
 	return now, nil
 }
