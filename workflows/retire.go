@@ -90,7 +90,7 @@ func (r *retirement) steps(ctx workflow.Context) error {
 		}
 		// It was used in the last moment, which the next look shows. Where none does, that does not go round without end.
 		if workflow.GetVersion(ctx, "rest-after-refusal", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
-			if err := workflow.Sleep(ctx, time.Minute); err != nil {
+			if err := r.pause(ctx, workflow.Now(ctx).Add(time.Minute), "time before another look", func() bool { return false }); err != nil {
 				return err
 			}
 		}
