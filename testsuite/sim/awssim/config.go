@@ -59,6 +59,8 @@ type Role struct {
 	Name string `yaml:"name" json:"name"`
 	// Path is "/" if empty.
 	Path string `yaml:"path,omitempty" json:"path,omitempty"`
+	// Description is whatever its maker has written.
+	Description string `yaml:"description,omitempty" json:"description,omitempty"`
 	// Trust is the JSON text of the trust policy.
 	Trust    string            `yaml:"trust" json:"trust"`
 	Inline   map[string]string `yaml:"inline,omitempty" json:"inline,omitempty"`

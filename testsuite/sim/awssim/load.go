@@ -79,7 +79,7 @@ func (s *store) loadEntities(a Account) error {
 		}
 	}
 	for _, r := range a.Roles {
-		e := &entity{kind: roleKind, account: a.ID, path: orSlash(r.Path), name: r.Name, id: s.uniqueID("AROA"), tags: r.Tags, maxSession: 3600}
+		e := &entity{kind: roleKind, account: a.ID, path: orSlash(r.Path), name: r.Name, id: s.uniqueID("AROA"), tags: r.Tags, description: r.Description, maxSession: 3600}
 		if err := s.loadEntity(e, r.Inline, r.Attached, r.Boundary); err != nil {
 			return fmt.Errorf("role %s: %w", r.Name, err)
 		}
