@@ -1,8 +1,7 @@
 package search
 
 import (
-	"encoding/json"
-	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,7 +19,7 @@ func TestWaysOutUnderEveryAssumption(t *testing.T) {
 		"DisablePrivateNetworking":       {Type: cmk.DisablePrivateNetworking, Start: startDone},
 		"RemovePrivateEndpoints":         {Type: cmk.RemovePrivateEndpoints, Start: startReady},
 	}
-	for _, assume := range everyAssumption(t) {
+	for _, assume := range everyAssumption(toggles()) {
 		for name, s := range ways {
 			t.Run(name+"/"+assume, func(t *testing.T) {
 				t.Parallel()
@@ -31,26 +30,35 @@ func TestWaysOutUnderEveryAssumption(t *testing.T) {
 	}
 }
 
-// everyAssumption is each value of each switch, one at a time: the rest is as it is by default.
-func everyAssumption(t *testing.T) []string {
-	t.Helper()
-	text, err := json.Marshal(atlassim.DefaultAssumptions())
-	require.NoError(t, err)
-	var switches map[string]any
-	require.NoError(t, json.Unmarshal(text, &switches))
-	var all []string
-	for name, value := range switches {
-		values := []any{true, false}
-		if _, ok := value.(bool); !ok {
-			require.Equal(t, "accessKeyAfterSwitch", name, "a switch whose values are not known here")
-			values = []any{atlassim.AccessKeyGone, atlassim.AccessKeyMasked, atlassim.AccessKeyKept}
-		}
-		for _, v := range values {
-			one, err := json.Marshal(map[string]any{name: v})
-			require.NoError(t, err)
-			all = append(all, string(one))
+// Any two values of any two switches of the world stand together in what is drawn of a nightly search, for each procedure in
+// each world that it finds.
+func TestAssumptionsAreDrawnInPairs(t *testing.T) {
+	t.Parallel()
+	const nightly = 10_000
+	switches := toggles()
+	require.Len(t, switches, reflect.TypeFor[atlassim.Assumptions]().NumField())
+	wanted, rows := map[pair]bool{}, map[string]row{}
+	for _, r := range pairwise(switches) {
+		rows[r.assumptions(switches)] = r
+		for _, p := range r.pairs() {
+			wanted[p] = true
 		}
 	}
-	require.Len(t, all, 2*len(switches)+1, fmt.Sprint(all))
-	return all
+	all := 0
+	for j := range switches {
+		for i := range j {
+			all += len(switches[i].values) * len(switches[j].values)
+		}
+	}
+	require.Len(t, wanted, all)
+	require.Less(t, len(rows), 25)
+
+	drawn := map[pair]bool{}
+	of := schedules(scenarios()[0])
+	for i := range nightly / len(scenarios()) {
+		for _, p := range rows[of.Example(i).Assume].pairs() {
+			drawn[p] = true
+		}
+	}
+	require.Equal(t, wanted, drawn)
 }

@@ -1,7 +1,6 @@
 package search
 
 import (
-	"encoding/json"
 	"time"
 
 	"pgregory.net/rapid"
@@ -9,17 +8,20 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
 
 // schedules draws schedules of a procedure in the world that it finds. What is simpler stands first everywhere, since rapid shrinks towards it.
 func schedules(of scenario) *rapid.Generator[schedule] {
+	assumptions := drawAssumptions()
 	return rapid.Custom(func(t *rapid.T) schedule {
 		return schedule{
 			Seed:      rapid.Uint64().Draw(t, "seed"),
 			Type:      of.workflowType,
 			Start:     of.start,
 			Assume:    assumptions(t),
+			Key:       rapid.SampledFrom([]string{"", awssim.MultiRegionKeyID, awssim.MultiRegionKeyAlias}).Draw(t, "key"),
 			Mode:      rapid.SampledFrom([]cmk.ApprovalMode{cmk.ApproveUse, cmk.ApproveCreate, cmk.ApproveProvider}).Draw(t, "mode"),
 			Approvers: rapid.IntRange(1, 2).Draw(t, "approvers"),
 			Parallel:  rapid.IntRange(1, 2).Draw(t, "parallel"),
@@ -33,39 +35,6 @@ func schedules(of scenario) *rapid.Generator[schedule] {
 			Wish:      rapid.SampledFrom([]wish{wishDone, wishRejected, wishAborted, wishSkipped, wishCancelled, wishExpired}).Draw(t, "wish"),
 		}
 	})
-}
-
-// assumptions draws up to two that are not as by default, as a JSON object.
-func assumptions(t *rapid.T) string {
-	// Those that the procedure depends on, each with its other answer.
-	switches := []string{
-		"", "publicPathCut", "endpointNeedsPrivateNetworking", "duplicateEndpointRefused", "deletingTwinRefused", "providerShownAtOnce", "failedPatchKeeps",
-		"deauthorizeInUseRefused", "disableWithClustersRefused", "deleteInUseRefused", "validSeesDataPlane", "patchTestsAllRegions", "spellingRotates",
-		"omittedPrivateNetworkingKept", "connectionNameShown", "pendingRoleReused", "noComplianceNotFound", "clusterOffWithEndpointsRefused",
-	}
-	on := []string{
-		"publicPathCut", "endpointNeedsPrivateNetworking", "duplicateEndpointRefused", "deletingTwinRefused", "providerShownAtOnce", "failedPatchKeeps",
-		"deauthorizeInUseRefused", "disableWithClustersRefused",
-	}
-	set := map[string]bool{}
-	for range 2 {
-		if name := rapid.SampledFrom(switches).Draw(t, "assumption"); name != "" {
-			set[name] = true
-			for _, o := range on {
-				if o == name {
-					set[name] = false
-				}
-			}
-		}
-	}
-	if len(set) == 0 {
-		return ""
-	}
-	text, err := json.Marshal(set)
-	if err != nil {
-		panic(err) // a map of booleans always marshals
-	}
-	return string(text)
 }
 
 func faultRule(t *rapid.T) fault.Rule {
@@ -100,7 +69,7 @@ func operations() []string {
 
 func drawEvent(t *rapid.T) event {
 	e := event{Kind: rapid.SampledFrom([]string{
-		signalRun, signalRun, signalRun, updateRun, cancelRun, cancelRun, terminateRun, terminateRun, loseLease,
+		signalRun, signalRun, signalRun, updateRun, cancelRun, cancelRun, terminateRun, terminateRun, renewRun, loseLease,
 		atlassim.HoldEndpoint, atlassim.FailEndpoint, atlassim.RemoveEndpoint, atlassim.RejectEndpoint, atlassim.AddCluster, atlassim.RemoveCluster,
 		atlassim.PauseCluster, atlassim.ResumeCluster, atlassim.ScaleCluster, atlassim.RestartNode, atlassim.StartMaintenance, atlassim.StopMaintenance,
 		atlassim.LoseNetwork, atlassim.RestoreNetwork, atlassim.CheckKeys,
@@ -113,11 +82,14 @@ func drawEvent(t *rapid.T) event {
 		e.At = rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 40 * time.Minute, 90 * time.Minute, 4 * time.Hour}).Draw(t, "at")
 	}
 	switch e.Kind {
-	case signalRun, updateRun, cancelRun, terminateRun, loseLease, jumpClock:
+	case signalRun, updateRun, cancelRun, terminateRun, renewRun, loseLease, jumpClock:
 	default:
 		e.Served = true // what others do between our last look and our write nobody can see
 	}
 	switch e.Kind {
+	case atlassim.AddCluster:
+		e.Detail = rapid.SampledFrom([]string{"", "AZURE"}).Draw(t, "other cloud")
+		e.Region = rapid.SampledFrom(regions()).Draw(t, "region")
 	case signalRun, updateRun:
 		e.Detail = rapid.SampledFrom([]string{
 			cmk.SignalApproveEndpoint, cmk.SignalApproveEndpoint, cmk.SignalApprove, cmk.SignalRejectEndpoint, cmk.SignalReject, cmk.SignalRetry,
@@ -131,7 +103,7 @@ func drawEvent(t *rapid.T) event {
 		e.Detail = rapid.SampledFrom([]string{"PENDING_ACCEPTANCE", "INITIATING", "ACTIVE", "FAILED", "DELETING"}).Draw(t, "status")
 		fallthrough
 	case atlassim.FailEndpoint, atlassim.RemoveEndpoint, atlassim.RejectEndpoint, atlassim.LoseNetwork, sim.DisableKey, sim.EnableKey, sim.ScheduleKeyDeletion,
-		changeKey, atlassim.AddCluster:
+		changeKey:
 		e.Region = rapid.SampledFrom(regions()).Draw(t, "region")
 	case atlassim.RemoveCluster, atlassim.PauseCluster, atlassim.ResumeCluster, atlassim.ScaleCluster, atlassim.RestartNode:
 		e.Cluster = rapid.SampledFrom(clusterNames()).Draw(t, "cluster")

@@ -21,6 +21,8 @@ func (p *play) happen(e event) {
 		p.run.stagehand.terminate()
 	case cancelRun:
 		p.run.env.CancelWorkflow()
+	case renewRun:
+		p.run.env.SetContinueAsNewSuggested(true)
 	case loseLease:
 		p.leases.endAll()
 	case jumpClock:
@@ -110,6 +112,12 @@ func (p *play) twins(id string) []string {
 	return all
 }
 
+// added is the cluster that others add, elsewhere a region of another cloud that it may have nodes in too.
+const (
+	added     = "added"
+	elsewhere = "US_EAST_2"
+)
+
 // strangers have an act of others come about, or one of the world itself.
 func (p *play) strangers(e event) {
 	a := sim.Act{Act: atlassim.Act{Kind: e.Kind, Region: e.Region, Cluster: e.Cluster, Status: e.Detail}, Key: awssim.MultiRegionKeyARN, Role: grownRoleARN}
@@ -126,7 +134,10 @@ func (p *play) strangers(e event) {
 		if p.onCredentials() {
 			e.Region = regions()[0] // where the key is
 		}
-		a.Add = &atlassim.Cluster{Name: "added", Regions: []atlassim.Region{{Name: e.Region, Electable: 3}}}
+		a.Add = &atlassim.Cluster{Name: added, Regions: []atlassim.Region{{Name: e.Region, Electable: 3}}}
+		if e.Detail != "" {
+			a.Add.Regions = []atlassim.Region{{Name: e.Region, Electable: 2}, {Name: elsewhere, Cloud: e.Detail, Electable: 1}}
+		}
 	case atlassim.RestartNode:
 		a.Node = ""
 	}
@@ -135,7 +146,7 @@ func (p *play) strangers(e event) {
 
 // keyIn is the project's key, as it is in a region.
 func (p *play) keyIn(region string) string {
-	if p.onCredentials() {
+	if p.inOneRegion() {
 		return awssim.SingleRegionKeyARN
 	}
 	return strings.Replace(awssim.MultiRegionKeyARN, "us-east-1", strings.ReplaceAll(strings.ToLower(region), "_", "-"), 1)
@@ -172,7 +183,7 @@ func (p *play) appease() {
 	if p.calm {
 		return
 	}
-	p.calm = true
+	p.calm, p.calmed = true, p.clock.Now()
 	p.worker.jump(0)
 	p.world.Faults.Clear()
 	p.tell(atlassim.Act{Kind: atlassim.RestoreNetwork})

@@ -32,6 +32,13 @@ func (p *play) attend(want wish) {
 		if p.calm {
 			p.answer(want)
 		}
+		if p.watches() && p.calm && p.run.env.Now().Sub(p.calmed) > afterwards {
+			// What has changed just now the outside may not have been told yet.
+			if p.stuck = p.inspect(want); p.stuck == nil || p.run.env.Now().Sub(p.calmed) > afterwards+3*round {
+				p.run.env.CancelWorkflow()
+				return
+			}
+		}
 		if p.run.env.Now().Sub(p.run.began) > horizon {
 			p.stuck = fmt.Errorf("the run neither ends nor waits for a person: %s", p.standing())
 			p.run.stagehand.terminate()

@@ -19,8 +19,13 @@ type play struct {
 	*stage
 	schedule
 	run   *run
-	calm  bool
 	stuck error
+	// calm says that there is no trouble any more, calmed since when people have been at hand.
+	calm   bool
+	calmed time.Time
+	// outside is told by watches; found is what those of them have found that were looked at in calm weather.
+	outside *outside
+	found   [][]string
 	// refused is true where the world leaves no way to what is asked for, and the run in calm weather has said so.
 	refused bool
 	// votes are who has approved the endpoint of each region; tries, how often each step was tried again; asked, how often
@@ -55,7 +60,9 @@ func perform(s schedule) error {
 // all plays everything, up to what goes wrong.
 func (p *play) all() error {
 	for _, act := range []func() error{p.lead, p.storm, p.converge, p.rest} {
-		if err := act(); err != nil {
+		if err := act(); errors.Is(err, errNoWay) {
+			return p.judge()
+		} else if err != nil {
 			return err
 		}
 	}
@@ -64,7 +71,11 @@ func (p *play) all() error {
 
 // prepare sets the stage for a schedule.
 func prepare(s schedule) (*play, error) {
-	st, err := newStage(worldOf(s.Start), s.Seed, fewLooks())
+	config := worldOf(s.Start)
+	if s.Type == cmk.RetireAccess {
+		withSnapshot(config)
+	}
+	st, err := newStage(config, s.Seed, fewLooks())
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +85,8 @@ func prepare(s schedule) (*play, error) {
 			return nil, err
 		}
 	}
-	if s.Start == startPending {
-		// The run that made the role had written its documents, and the next may write them again.
+	if s.Start == startPending || s.Type == cmk.RetireAccess {
+		// The run that made the role had written its documents, and the next may write them again, or withdraw them.
 		p.tell(atlassim.Act{Kind: atlassim.Own, Role: grownRoleName})
 	}
 	if s.switches() && s.Mode != cmk.ApproveProvider {
@@ -112,18 +123,35 @@ func (p *play) storm() error {
 
 // once is one run.
 func (p *play) once(want wish, stormy bool) (outcome, error) {
-	p.run = p.newRun()
-	clear(p.tries)
-	p.asked = 0
-	if stormy {
-		p.arrange()
+	if p.watches() {
+		p.outside = newOutside()
+		p.notifier = p.outside.notifier()
+	}
+	if p.calm {
+		p.calmed = p.clock.Now()
 	}
 	if p.Type == cmk.EncryptClusters {
 		p.rely()
 	}
-	p.attend(want)
-	o, err := p.run.execute(p.workflowType(), p.request())
-	p.onWrite = func(bool) {}
+	p.asked = 0
+	var o outcome
+	var err error
+	for request := p.request(); err == nil; request = o.next {
+		p.run = p.newRun()
+		clear(p.tries)
+		if stormy {
+			p.arrange()
+		}
+		p.attend(want)
+		o, err = p.run.execute(p.workflowType(), request)
+		p.onWrite = func(bool) {}
+		if o.failed != continued {
+			break
+		}
+	}
+	if p.run.stagehand.circles() {
+		p.stuck = fmt.Errorf("the run goes round in circles: it has attempted its steps %d times by %s", mostAttempts, p.clock.Now().Sub(p.run.began))
+	}
 	if err == nil {
 		err = p.stuck
 	}
@@ -206,6 +234,9 @@ func (p *play) converge() error {
 	if err != nil {
 		return err
 	}
+	if p.watches() {
+		return p.judge()
+	}
 	if p.rightly(o) {
 		p.refused = true
 		return p.judge()
@@ -227,11 +258,14 @@ func (p *play) rest() error {
 	if err != nil {
 		return err
 	}
-	if o.failed != "" || !o.report.Verified {
+	if !p.watches() && (o.failed != "" || !o.report.Verified) {
 		return fmt.Errorf("the run with nothing to do ended in phase %s with %q: %s", o.report.Phase, o.failed, o.report.Problem)
 	}
 	if more := p.writes()[len(before):]; len(more) > 0 {
 		return fmt.Errorf("the run with nothing to do wrote %v", more)
+	}
+	if p.watches() {
+		return errors.Join(p.judge(), p.agreed())
 	}
 	return errors.Join(p.judge(), p.lacking())
 }
@@ -242,11 +276,9 @@ func (p *play) lacking() error {
 		return nil
 	}
 	bound := p.windows()
-	// Where nodes ask for the key by its ARN as given, those of other regions lack it in the world that was found.
-	keyless := strings.Contains(p.Assume, `"regionalArns":false`)
 	for _, c := range p.world.State().Atlas.Projects[0].Clusters {
 		for _, n := range c.Nodes {
-			if n.Without.Path > bound || n.Without.Grant > 0 || n.Without.Key > 0 && !keyless {
+			if n.Without.Path > bound || n.Without.Grant > 0 || n.Without.Key > 0 && !p.keyless() {
 				return fmt.Errorf("the node %s of cluster %s in %s was without its key: %+v", n.ID, c.Name, n.Region, n.Without)
 			}
 		}
@@ -280,6 +312,11 @@ func (p *play) excused(v sim.Violation) bool {
 	}
 	// We have no call that could; the oracle takes a call about the project for one about its key.
 	if (p.has(sim.DisableKey) || p.has(sim.ScheduleKeyDeletion)) && strings.HasSuffix(v.Message, "has lost its enabled key") {
+		return true
+	}
+	// What a node asks for the key by shows nowhere before it does, over an endpoint.
+	if p.keyless() && (strings.Contains(v.Message, "is switched to the customer's key, which its nodes in") ||
+		strings.HasSuffix(v.Message, "with nodes that cannot use their key") || strings.HasSuffix(v.Message, "has lost its enabled key")) {
 		return true
 	}
 	// Who is ended inside a window cannot leave it.

@@ -1,8 +1,11 @@
 package search
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -32,7 +35,8 @@ func scenarios() []scenario {
 	add(cmk.EncryptClusters, startReady, startSome, startSearch)
 	add(cmk.RotateKey, startNext, startFewer)
 	add(cmk.MigrateUserToRole, startCredentials)
-	add(cmk.RetireAccess, startCredentials)
+	add(cmk.RetireAccess, startCredentials, startDone, startNext)
+	add(cmk.WatchProject, startDone, startFailed, startNoPath, startSome)
 	return all
 }
 
@@ -56,23 +60,49 @@ func (s schedule) leaves() bool {
 // onCredentials says whether the world is one whose project uses an access key, or did.
 func (s schedule) onCredentials() bool { return s.Start == startCredentials }
 
-// lead brings the world to where the schedule begins: an access key is retired after a migration. Then trouble begins.
+// inOneRegion says whether the project's key has one region, in which all its clusters are.
+func (s schedule) inOneRegion() bool { return s.onCredentials() || s.Start == startOneRegion }
+
+// keyless says whether nodes ask for the key by its ARN as it was given: those of other regions do not get it then.
+func (s schedule) keyless() bool { return strings.Contains(s.Assume, `"regionalArns":false`) }
+
+// precedes is what comes before a retirement: of an access key a migration, of a role the way out, of the use of a key its
+// rotation.
+func (s schedule) precedes() string {
+	switch {
+	case s.Type != cmk.RetireAccess:
+		return ""
+	case s.Start == startDone:
+		return cmk.SafeDisableCMK
+	case s.Start == startNext:
+		return cmk.RotateKey
+	}
+	return cmk.MigrateUserToRole
+}
+
+// lead brings the world to where the schedule begins. Then trouble begins.
 func (p *play) lead() error {
-	if p.Type == cmk.RetireAccess {
+	if before := p.precedes(); before != "" {
 		s := p.schedule
-		p.Type, p.calm = cmk.MigrateUserToRole, true
+		p.Type, p.calm = before, true
 		o, err := p.once(wishDone, false)
 		if err != nil {
 			return err
 		}
+		if p.rightly(o) {
+			return errNoWay
+		}
 		if o.failed != "" {
-			return fmt.Errorf("the migration before ended with %q: %s", o.failed, o.report.Problem)
+			return fmt.Errorf("the %s before ended with %q: %s", before, o.failed, o.report.Problem)
 		}
 		p.schedule, p.calm, p.ended, p.switched = s, false, nil, p.clock.Now()
 	}
 	p.origin = p.clock.Now()
 	return p.world.Faults.Add(p.Faults...)
 }
+
+// errNoWay is that the world leaves no way to where a schedule begins.
+var errNoWay = errors.New("the schedule cannot begin")
 
 // request is what is asked for, in every run.
 func (p *play) request() any {
@@ -88,6 +118,8 @@ func (p *play) request() any {
 		exit.OnFailure = cmk.Restore
 	}
 	switch p.workflowType() {
+	case cmk.WatchProject:
+		return p.watchRequest()
 	case cmk.SafeDisableCMK:
 		return cmk.DisableRequest{ExitOptions: exit, Order: p.Order, ResumePaused: true}
 	case cmk.DisablePrivateNetworking:
@@ -128,13 +160,27 @@ func (p *play) request() any {
 			Retire:    cmk.MigrateRetirement{None: true},
 		}
 	case cmk.RetireAccess:
-		return cmk.RetireRequest{
-			AccessKeyID: awssim.AtlasUserAccessKeyID, ProjectIDs: []string{sim.ProjectA}, SwitchedAt: p.switched, Requester: requester, Approval: exit.Approval,
+		r := cmk.RetireRequest{
+			ProjectIDs: []string{sim.ProjectA}, SwitchedAt: p.switched, Requester: requester, Approval: exit.Approval,
 			RetireOptions: cmk.RetireOptions{Disuse: cmk.Duration(12 * time.Hour), SettleInactive: cmk.Duration(12 * time.Hour), ApprovalDeadline: cmk.Duration(day)},
 		}
+		switch p.precedes() {
+		case cmk.MigrateUserToRole:
+			r.AccessKeyID = awssim.AtlasUserAccessKeyID
+		case cmk.RotateKey:
+			r.KeyARNs = grownKeys()
+			fallthrough
+		default:
+			r.RoleARN = grownRoleARN
+		}
+		return r
+	}
+	key := cmp.Or(p.Key, awssim.MultiRegionKeyARN)
+	if p.inOneRegion() {
+		key = awssim.SingleRegionKeyARN
 	}
 	return cmk.EnableRequest{
-		ProjectID: sim.ProjectA, Key: awssim.MultiRegionKeyARN, Requester: requester,
+		ProjectID: sim.ProjectA, Key: key, KeyRegion: "US_EAST_1", Requester: requester,
 		Parallel: p.Parallel, PlanApproval: p.Plan, OnFailure: p.OnFailure,
 		Approval: cmk.ApprovalPolicy{Mode: p.Mode, Approvers: p.Approvers}, Deadlines: deadlines(),
 	}
@@ -152,14 +198,21 @@ func deadlines() cmk.Deadlines {
 // who is told so can only ask Atlas.
 const inUse = "ENCRYPTION_AT_REST_PRIVATE_ENDPOINT_IN_USE"
 
+// keyNotFound is Atlas's answer when a key is not where it is tried.
+const keyNotFound = "AWS_CUSTOMER_MASTER_KEY_NOT_FOUND"
+
 // rightly says whether a run was refused what the world leaves no way to, by what is there rather than by what the run says.
 func (p *play) rightly(o outcome) bool {
 	project := p.world.State().Atlas.Projects[0]
 	switch o.failed {
 	case inUse:
 		return true
-	case cmk.ErrAborted: // people were told that the private path to be kept is not there
-		return p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project)
+	case cmk.ErrNotVerified:
+		return p.keyless() && project.Encryption != nil && !project.Encryption.Valid
+	case keyNotFound: // Atlas tries the key in every region, by a name that means nothing there
+		return p.keyless() && strings.Contains(p.Assume, `"patchTestsAllRegions":true`)
+	case cmk.ErrAborted: // people were told that the private path to be kept is not there, or that the first cluster does not come to rest
+		return p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project) || p.keyless() && keylessClusters(project) == 1
 	case cmk.ErrPreflightFailed:
 	default:
 		return false
@@ -170,7 +223,10 @@ func (p *play) rightly(o outcome) bool {
 		case f.Code == cmk.FindingNoRegions && len(project.Clusters) == 0:
 		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.EncryptClusters && uncovered(project, func(atlassim.ClusterState) bool { return true }):
 		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.RotateKey && pathless(project):
-		case f.Code == cmk.FindingSettingsInvalid && !p.enables() && pathless(project): // Atlas's validity may take in the nodes
+		case f.Code == cmk.FindingSettingsInvalid && (!p.enables() && pathless(project) || p.keyless()): // Atlas's validity may take in the nodes
+		case f.Code == cmk.FindingClusterNotOnAWS && f.Object == added && p.hasCluster(added):
+		case f.Code == cmk.FindingReplicaMissing && f.Object == elsewhere && p.hasCluster(added):
+		case f.Code == cmk.FindingKeySingleRegion && p.Start == startOneRegion && p.hasCluster(added):
 		case f.Code == cmk.FindingClusterUncovered && p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project):
 		case f.Code == cmk.FindingEndpointInUse && p.Type == cmk.RemovePrivateEndpoints && project.Encryption != nil && project.Encryption.Private &&
 			slices.ContainsFunc(project.Clusters, onKey):
@@ -207,6 +263,20 @@ func uncovered(p atlassim.ProjectState, of func(atlassim.ClusterState) bool) boo
 	return slices.ContainsFunc(p.Clusters, func(c atlassim.ClusterState) bool {
 		return of(c) && slices.ContainsFunc(c.Nodes, func(n atlassim.NodeState) bool { return !active[n.Region] })
 	})
+}
+
+// keylessClusters is how many clusters are to be on the key and do not come to be, or have nodes that do not get it.
+func keylessClusters(p atlassim.ProjectState) (n int) {
+	for _, c := range p.Clusters {
+		if onKey(c) && (c.State != cmk.ClusterIdle || slices.ContainsFunc(c.Nodes, func(n atlassim.NodeState) bool { return n.Key != "" })) {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *play) hasCluster(name string) bool {
+	return slices.ContainsFunc(p.world.State().Atlas.Projects[0].Clusters, func(c atlassim.ClusterState) bool { return c.Name == name })
 }
 
 func onKey(c atlassim.ClusterState) bool { return c.Provider == cmk.ProviderAWS }

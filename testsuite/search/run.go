@@ -8,10 +8,12 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/atlas-cmk/atlas-cmk/activities"
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -32,11 +34,14 @@ type outcome struct {
 	report cmk.Report
 	// failed is the error's type, empty for a run that was completed; Terminated and Canceled are the server's words.
 	failed string
+	// next is what a run that continues as a new one hands on.
+	next json.RawMessage
 }
 
 const (
 	terminated = "Terminated"
 	cancelled  = "Canceled"
+	continued  = "ContinuedAsNew"
 )
 
 // patience is for how long a run may go on in the wall clock without anything happening.
@@ -57,7 +62,7 @@ func (s *stage) newRun() *run {
 	r.env.SetDataConverter(s.censor.payloads())
 	r.env.SetFailureConverter(s.censor.failures())
 	workflows.Register(r.env)
-	activities.Register(r.env, s.atlas, s.iam, s.kms, activities.NewTemporal(nil), activities.NewNotifier("", "", nil))
+	activities.Register(r.env, s.atlas, s.iam, s.kms, activities.NewTemporal(nil), s.notifier)
 	// A lease that was released may not have closed when it is asked for again; a server would say so.
 	r.env.OnActivity("FindLeaseHolder", mock.Anything, mock.Anything).Return(&activities.LeaseHolder{}, nil).Maybe()
 	s.clock.follow(r.env.Now)
@@ -77,12 +82,16 @@ func (r *run) outcome() (outcome, error) {
 	err := r.env.GetWorkflowError()
 	var app *temporal.ApplicationError
 	var stopped *temporal.CanceledError
+	var next *workflow.ContinueAsNewError
 	switch {
 	case err == nil:
 		return o, r.env.GetWorkflowResult(&o.report)
 	case r.stagehand.isTerminated():
 		o.failed = terminated
 		return o, nil
+	case errors.As(err, &next):
+		o.failed = continued
+		return o, converter.GetDefaultDataConverter().FromPayloads(next.Input, &o.next)
 	case errors.As(err, &app):
 		o.failed = app.Type()
 		if !app.HasDetails() {

@@ -19,6 +19,8 @@ type schedule struct {
 	Start string
 	// Assume are the assumptions that are not as by default, as JSON.
 	Assume string
+	// Key is how EnableWithPrivateEndpoints is told of the key; empty is by its ARN.
+	Key string
 	// Mode, Approvers, Parallel, Plan and OnFailure are the request's.
 	Mode      cmk.ApprovalMode
 	Approvers int
@@ -71,6 +73,8 @@ const (
 	updateRun    = "update"
 	changeKey    = "editKeyPolicy"
 	changeTrust  = "editTrust"
+	// renewRun has the server find the run's history long enough.
+	renewRun = "renew"
 	// jumpClock has the worker's own clock go wrong, by Detail from then on.
 	jumpClock = "jumpClock"
 	// refuseWrite has the service refuse a write for good.
@@ -87,7 +91,7 @@ func (s schedule) String() string {
 func (s schedule) foreign() bool {
 	for _, e := range s.Events {
 		switch e.Kind {
-		case terminateRun, cancelRun, loseLease, signalRun, updateRun, jumpClock, refuseWrite:
+		case terminateRun, cancelRun, loseLease, signalRun, updateRun, jumpClock, refuseWrite, renewRun:
 		default:
 			return true
 		}

@@ -39,6 +39,8 @@ type stage struct {
 	atlas *activities.Atlas
 	iam   *activities.IAM
 	kms   *activities.KMS
+	// notifier tells nobody unless somebody is there to be told.
+	notifier *activities.Notifier
 }
 
 // beginning is when every world begins: a Monday.
@@ -50,7 +52,7 @@ func fewLooks() activities.Pace {
 }
 
 func newStage(config *sim.Config, seed uint64, pace activities.Pace) (*stage, error) {
-	s := &stage{clock: newClock(beginning()), leases: newLeases(), censor: newCensor(), onWrite: func(bool) {}}
+	s := &stage{clock: newClock(beginning()), leases: newLeases(), censor: newCensor(), onWrite: func(bool) {}, notifier: activities.NewNotifier("", "", nil)}
 	var err error
 	if s.world, err = sim.New(sim.Options{Clock: s.clock, Wire: s.clock, Seed: seed, World: config}); err != nil {
 		return nil, err

@@ -18,15 +18,20 @@ import (
 
 // stagehand makes the test environment keep to what a server does where it takes a short cut. A step that is cancelled
 // is not tried again, and where the workflow waits for its end, its attempt in flight goes on and tells; a step knows
-// since when it is scheduled in the world's time; a run can be terminated; and no step outlives its run.
+// since when it is scheduled in the world's time; a run can be terminated; and no step outlives its run. A run that goes
+// round in circles, in no time or in little, is terminated too.
 type stagehand struct {
 	interceptor.WorkerInterceptorBase
 	leases *leases
 
 	mu         sync.Mutex
 	steps      map[string]*step
+	attempts   int
 	terminated bool
 }
+
+// mostAttempts is how often a run may attempt its steps, which is many times what any takes that ends.
+const mostAttempts = 10_000
 
 // step is one activity of the run.
 type step struct {
@@ -50,6 +55,21 @@ func (s *stagehand) isTerminated() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.terminated
+}
+
+// attempt counts the attempts.
+func (s *stagehand) attempt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attempts++
+	s.terminated = s.terminated || s.attempts > mostAttempts
+}
+
+// circles says whether the run has made more attempts than any that gets anywhere.
+func (s *stagehand) circles() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.attempts > mostAttempts
 }
 
 func (s *stagehand) begin(now time.Time) (string, *step) {
@@ -97,6 +117,7 @@ func (i *activityIn) ExecuteActivity(ctx context.Context, in *interceptor.Execut
 	if i.stagehand.isCalledOff(id) {
 		return nil, temporal.NewCanceledError()
 	}
+	i.stagehand.attempt()
 	result, err := i.Next.ExecuteActivity(ctx, in)
 	if err != nil && i.stagehand.isCalledOff(id) {
 		return nil, last(err)

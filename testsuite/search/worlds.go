@@ -50,11 +50,14 @@ const (
 	startSearch = "some clusters and search nodes"
 	// startCredentials is a project that uses its key by an IAM user's access key.
 	startCredentials = "credentials"
+	// startOneRegion is a project whose clusters are all in the region of a key that has one.
+	startOneRegion = "one region"
 )
 
 func starts() []string {
 	return []string{
 		startNothing, startRole, startPending, startKey, startNetworking, startEndpoints, startReady, startFailed, startSome, startPublic, startNoPath, startDone,
+		startOneRegion,
 	}
 }
 
@@ -73,6 +76,9 @@ func worldOf(start string) *sim.Config {
 	p.Clusters = slices.DeleteFunc(p.Clusters, func(c atlassim.Cluster) bool { return !slices.Contains(clusterNames(), c.Name) })
 	switch start {
 	case startNothing, "":
+		return &config
+	case startOneRegion:
+		inOneRegion(p.Clusters)
 		return &config
 	case startCredentials:
 		return onCredentials(&config)
@@ -125,22 +131,43 @@ func onCredentials(config *sim.Config) *sim.Config {
 		Key: awssim.SingleRegionKeyID, Region: "US_EAST_1", AccessKeyID: awssim.AtlasUserAccessKeyID, SecretAccessKey: awssim.AtlasUserSecret,
 	}
 	for i := range p.Clusters {
-		p.Clusters[i].Provider, p.Clusters[i].Regions, p.Clusters[i].Snapshots = cmk.ProviderAWS, []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, nil
+		p.Clusters[i].Provider = cmk.ProviderAWS
 	}
-	p.Clusters[0].Snapshots = []atlassim.Snapshot{{Age: 24 * time.Hour, Retention: 60 * time.Hour}}
+	inOneRegion(p.Clusters)
+	withSnapshot(config)
 	return config
 }
 
-func iamRole() awssim.Role {
+// grownKeys are what the role is granted the use of.
+func grownKeys() []string {
 	var keys []string
 	for _, region := range []string{"eu-west-1", "us-east-1", "us-west-2"} {
-		keys = append(keys, fmt.Sprintf(`"arn:aws:kms:%s:%s:key/%s"`, region, awssim.CustomerAccount, awssim.MultiRegionKeyID))
+		keys = append(keys, fmt.Sprintf("arn:aws:kms:%s:%s:key/%s", region, awssim.CustomerAccount, awssim.MultiRegionKeyID))
 	}
+	return keys
+}
+
+func inOneRegion(clusters []atlassim.Cluster) {
+	for i := range clusters {
+		clusters[i].Regions = []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}
+	}
+}
+
+// withSnapshot has project A have a snapshot that needs what it uses its key through for a while, and none other.
+func withSnapshot(config *sim.Config) {
+	clusters := config.Atlas.Projects[0].Clusters
+	for i := range clusters {
+		clusters[i].Snapshots = nil
+	}
+	clusters[0].Snapshots = []atlassim.Snapshot{{Age: 24 * time.Hour, Retention: 60 * time.Hour}}
+}
+
+func iamRole() awssim.Role {
 	return awssim.Role{
-		Name: grownRoleName,
+		Name: grownRoleName, Description: "Made by atlas-cmk for project " + sim.ProjectA + ".",
 		Trust: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"%s"}}}]}`,
 			sim.ProjectA, awssim.AtlasAccount, grownExternal),
-		Inline: map[string]string{"atlas-cmk-" + sim.ProjectA: fmt.Sprintf(`{"Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt"],"Resource":[%s]}],"Version":"2012-10-17"}`,
-			sim.ProjectA, strings.Join(keys, ","))},
+		Inline: map[string]string{"atlas-cmk-" + sim.ProjectA: fmt.Sprintf(`{"Statement":[{"Sid":"AtlasCmk%s","Effect":"Allow","Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt"],"Resource":["%s"]}],"Version":"2012-10-17"}`,
+			sim.ProjectA, strings.Join(grownKeys(), `","`))},
 	}
 }
