@@ -109,7 +109,11 @@ func (p Pace) next(w wait, now time.Time) time.Duration {
 	if w.urgent && age >= w.due.from {
 		d = min(d, p.Shortest/3)
 	}
-	if left := w.until.Sub(now); !w.until.IsZero() && d > left {
+	switch left := w.until.Sub(now); {
+	case w.until.IsZero() || d <= left:
+	case left <= 0: // not by the server's clock, which counts: it would have ended the wait
+		d = min(d, p.Shortest)
+	default:
 		d = max(left-100*time.Millisecond, time.Millisecond)
 	}
 	return d

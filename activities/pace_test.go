@@ -71,3 +71,13 @@ func TestExperience(t *testing.T) {
 	_, known := none.earliest(clusterChanged)
 	require.False(t, known)
 }
+
+// A worker whose clock is ahead takes a deadline for past that is not: it goes on looking, and not without a pause.
+func TestPaceOfAClockThatIsAhead(t *testing.T) {
+	t.Parallel()
+	p := DefaultPace()
+	now := time.Now()
+	require.Equal(t, p.Shortest, p.next(wait{since: now.Add(-26 * time.Hour), until: now.Add(-24 * time.Hour)}, now))
+	require.Equal(t, p.Shortest, p.next(wait{since: now.Add(-26 * time.Hour), until: now}, now))
+	require.LessOrEqual(t, p.next(wait{since: now.Add(-26 * time.Hour), until: now.Add(time.Second)}, now), time.Second)
+}

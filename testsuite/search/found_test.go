@@ -57,6 +57,8 @@ func TestFound(t *testing.T) {
 				{At: time.Second, Served: true, Kind: atlassim.RemoveEndpoint, Region: "US_EAST_1"},
 			},
 		},
+		// A worker whose clock was ahead of a deadline looked a thousand times a second until the deadline had come.
+		"clock ahead of the deadline": {Start: startNetworking, Calm: 2 * time.Hour, Events: []event{{Write: 1, Served: true, Kind: jumpClock, Detail: "26h"}}},
 		// A role that waits for its authorization is taken back by the run that is rejected, and another is made.
 		"pending role rejected": {Start: startPending, Mode: cmk.ApproveUse, Calm: 30 * time.Minute, Wish: wishRejected},
 	} {
