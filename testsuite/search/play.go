@@ -319,6 +319,10 @@ func (p *play) excused(v sim.Violation) bool {
 		strings.HasSuffix(v.Message, "with nodes that cannot use their key") || strings.HasSuffix(v.Message, "has lost its enabled key")) {
 		return true
 	}
+	// What others have broken meanwhile it is not for who withdraws something to mend.
+	if p.Type == cmk.RetireAccess && p.foreign() && v.Rule == atlassim.RulePivot {
+		return true
+	}
 	// Who is ended inside a window cannot leave it.
 	if p.broken() && v.Rule == atlassim.RulePath && strings.HasSuffix(v.Message, "a window without path has been left open") {
 		return true
