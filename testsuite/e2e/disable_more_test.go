@@ -33,7 +33,7 @@ func TestDisableUnderFaults(t *testing.T) {
 	}
 	for name, change := range map[string]func(*cmk.DisableRequest){
 		"page":     func(r *cmk.DisableRequest) { r.Order = cmk.OrderPage },
-		"keep":     func(r *cmk.DisableRequest) { r.Order = cmk.OrderKeepPrivatePath },
+		"keep":     func(r *cmk.DisableRequest) { r.Order, r.Parallel = cmk.OrderKeepPrivatePath, 3 },
 		"restored": func(*cmk.DisableRequest) {},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -147,17 +148,16 @@ func TestWatchContinuesAsNewWithItsTrouble(t *testing.T) {
 	s.record(s.runWith(first, func(p *cmk.WatchProgress) bool { return p.Unreadable != "" }), "watch-continued-unreadable")
 }
 
-// times is how often the outside was told that a finding has opened.
-func (i *inbox) times(code cmk.FindingCode) (n int) {
-	i.has(func(told cmk.Notification) bool {
-		for _, f := range told.Opened {
-			if f.Code == code {
-				n++
-			}
+// times is how often the outside was told that a finding has opened; one that was delivered twice counts once.
+func (i *inbox) times(code cmk.FindingCode) int {
+	told := map[string]bool{}
+	i.has(func(n cmk.Notification) bool {
+		if slices.ContainsFunc(n.Opened, func(f cmk.Finding) bool { return f.Code == code }) {
+			told[n.ID] = true
 		}
 		return false
 	})
-	return n
+	return len(told)
 }
 
 // codes are those of the findings of a run.

@@ -82,6 +82,9 @@ func (s schedule) precedes() string {
 
 // lead brings the world to where the schedule begins. Then trouble begins.
 func (p *play) lead() error {
+	if p.impossible() {
+		return errNoWay
+	}
 	if before := p.precedes(); before != "" {
 		s := p.schedule
 		p.Type, p.calm = before, true
@@ -99,6 +102,13 @@ func (p *play) lead() error {
 	}
 	p.origin = p.clock.Now()
 	return p.world.Faults.Add(p.Faults...)
+}
+
+// impossible says whether the project could not have come to be as it is: Atlas would have tried the key in each region, and
+// asks there for one that is only in another.
+func (p *play) impossible() bool {
+	return p.keyless() && strings.Contains(p.Assume, `"patchTestsAllRegions":true`) && !p.inOneRegion() &&
+		p.world.State().Atlas.Projects[0].Encryption != nil
 }
 
 // errNoWay is that the world leaves no way to where a schedule begins.
@@ -121,7 +131,7 @@ func (p *play) request() any {
 	case cmk.WatchProject:
 		return p.watchRequest()
 	case cmk.SafeDisableCMK:
-		return cmk.DisableRequest{ExitOptions: exit, Order: p.Order, ResumePaused: true}
+		return cmk.DisableRequest{ExitOptions: exit, Order: p.Order, Parallel: p.Parallel, ResumePaused: true}
 	case cmk.DisablePrivateNetworking:
 		return cmk.NetworkingRequest{ExitOptions: exit}
 	case cmk.RemovePrivateEndpoints:
