@@ -192,10 +192,10 @@ func (a *KMS) ensureReplica(ctx context.Context, primary types.MultiRegionKey, r
 	id := aws.ToString(primary.Arn)[strings.LastIndex(aws.ToString(primary.Arn), "/")+1:]
 	there, err := a.describe(ctx, id, region)
 	if err == nil {
-		switch there.KeyState {
-		case types.KeyStateEnabled:
+		if there.KeyState == types.KeyStateEnabled {
 			return nil
-		case types.KeyStateCreating, types.KeyStateUpdating:
+		}
+		if there.KeyState == types.KeyStateCreating || there.KeyState == types.KeyStateUpdating {
 			return notReady(a.pace.Shortest, "the replica of key %s in %s is %s", id, region, there.KeyState)
 		}
 		return final(cmk.ErrForeign, "the replica of key %s in %s is %s, which does not pass by itself: make it Enabled", id, region, there.KeyState)
