@@ -197,8 +197,8 @@ func (a *Atlas) delete(ctx context.Context, projectID string, endpoints []Endpoi
 	return nil
 }
 
-// DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more; that a list has not
-// been seen empty before its time, the verification sees that follows. It refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
+// DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more in two looks. It
+// refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
 // one of them, with no other ACTIVE endpoint there; and to begin, with NotEnterable while one of them cannot be
 // deleted.
 func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, error) {
@@ -216,9 +216,16 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 	if e := undeletable(here); e != nil && untouched(here, in.Endpoints) {
 		return nil, final(cmk.ErrNotEnterable, "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
 	}
-	if len(here) == 0 {
-		a.learnDeletion(ctx)
-		return &Left{}, nil
+	if len(here) == 0 { // and a second look: a list has been seen empty before its time
+		again, err := a.endpoints(ctx, in.ProjectID)
+		if err != nil {
+			return nil, err
+		}
+		if here = in.among(again); len(here) == 0 {
+			a.learnDeletion(ctx)
+			return &Left{}, nil
+		}
+		return nil, notReady(a.pace.Shortest, "%d private endpoints have come back", len(here))
 	}
 	if slices.ContainsFunc(here, func(e Endpoint) bool { return e.Status != cmk.EndpointDeleting }) {
 		if err := a.dispensable(ctx, in, here, listed); err != nil {

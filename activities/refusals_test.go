@@ -300,15 +300,19 @@ func (e *emptyOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// Private networking is not left on the word of one list: an empty one is looked at again.
+// Neither private networking is left nor endpoints count as deleted on the word of one list: an empty one is looked at again.
 func TestEmptyListIsNotTrusted(t *testing.T) {
 	g := newGuarded(t, oneReplica{})
-	in := g.leave()
-	lists := &emptyOnce{}
-	api, err := activities.AtlasAccess{BaseURL: g.AtlasURL, ClientID: sim.ClientID, ClientSecret: sim.ClientSecret, Transport: lists}.Client("test")
-	require.NoError(t, err)
-	atlas := activities.NewAtlas(api, nil, &held{}, activities.Pace{Shortest: time.Millisecond, Longest: time.Millisecond}, sim.ClientID)
-	require.Equal(t, cmk.ErrNotReady, typeOf(step(atlas.LeavePrivateNetworking, in)))
-	require.Equal(t, 2, lists.lists)
-	require.Zero(t, g.applied())
+	for _, leave := range []func(*activities.Atlas) any{
+		func(a *activities.Atlas) any { return a.LeavePrivateNetworking },
+		func(a *activities.Atlas) any { return a.DeleteEndpoints },
+	} {
+		lists := &emptyOnce{}
+		api, err := activities.AtlasAccess{BaseURL: g.AtlasURL, ClientID: sim.ClientID, ClientSecret: sim.ClientSecret, Transport: lists}.Client("test")
+		require.NoError(t, err)
+		atlas := activities.NewAtlas(api, nil, &held{}, activities.Pace{Shortest: time.Millisecond, Longest: time.Millisecond}, sim.ClientID)
+		require.Equal(t, cmk.ErrNotReady, typeOf(step(leave(atlas), g.leave())))
+		require.Equal(t, 2, lists.lists)
+		require.Zero(t, g.applied())
+	}
 }
