@@ -40,6 +40,10 @@ const stopTimeout = 25 * time.Second
 // replayed when something happens to it, from a history of some hundred events.
 const mostCached = 128
 
+// mostAtOnce is how many steps the worker takes at once. A step that waits ends between its looks, so that thousands wait while
+// few are under way; without a bound, all the watches that begin together are, each with its connections.
+const mostAtOnce = 50
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -152,7 +156,8 @@ func dial(ctx context.Context, logger *slog.Logger, metrics client.MetricsHandle
 
 func newWorker(temporal client.Client, c config) worker.Worker {
 	options := worker.Options{
-		WorkerStopTimeout: stopTimeout,
+		WorkerStopTimeout:                  stopTimeout,
+		MaxConcurrentActivityExecutionSize: mostAtOnce,
 		// A worker that was killed keeps its workflows to itself for this long; ours replay in milliseconds.
 		StickyScheduleToStartTimeout: 2 * time.Second,
 		Interceptors:                 []interceptor.WorkerInterceptor{activities.Heartbeats()},
