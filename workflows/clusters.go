@@ -39,7 +39,8 @@ type clusterSwitch struct {
 	state   activities.ClusterState
 	// since is when the state was first seen, began when Atlas was asked, until the deadline.
 	since, began, until time.Time
-	// started, done and skipped are its stages. It is confirmed once a later look has found it as it was when it was done.
+	// started, done and skipped are its stages; began is zero if it was on its way before this run. It is confirmed once a later
+	// look has found it as it was when it was done.
 	started, done, skipped, confirmed bool
 }
 
@@ -54,6 +55,23 @@ func newClusterSet(c *change, provider string, parallel int, deadline time.Durat
 	return s
 }
 
+// follow takes along the clusters that were on their way before this run: Atlas shows the provider from the beginning of a
+// re-sync, which may take days and is no matter of verification.
+func (s *clusterSet) follow(ctx workflow.Context) {
+	var moving []*clusterSwitch
+	for _, c := range s.clusters {
+		if c.done && c.state.State != cmk.ClusterIdle && c.state.State != cmk.ClusterDeleting {
+			moving = append(moving, c)
+		}
+	}
+	if len(moving) == 0 || workflow.GetVersion(ctx, "re-syncs-followed", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return
+	}
+	for _, c := range moving {
+		c.started, c.done = true, false
+	}
+}
+
 // finished is true when there is nothing to switch.
 func (s *clusterSet) finished() bool {
 	return !slices.ContainsFunc(s.clusters, func(c *clusterSwitch) bool { return !c.done })
@@ -65,6 +83,9 @@ func (s *clusterSet) switchAll(ctx workflow.Context) error {
 	// A cluster that has begun to re-sync finishes whatever happens to this run: cancellation only keeps the next from
 	// beginning.
 	apart, _ := workflow.NewDisconnectedContext(ctx)
+	for _, c := range s.inFlight() {
+		c.since, c.until = workflow.Now(ctx).UTC(), workflow.Now(ctx).Add(s.deadline)
+	}
 	for {
 		if next := s.startable(ctx.Err() != nil); len(next) > 0 {
 			if err := s.start(ctx, apart, next); err != nil {
@@ -249,7 +270,7 @@ func (s *clusterSet) saw(ctx workflow.Context, c *clusterSwitch, now activities.
 		s.status.Problem = fmt.Sprintf("cluster %s was deleted meanwhile", c.cluster.Name)
 	case now.Settled && now.Provider == s.provider:
 		c.done = true
-		if took := workflow.Now(ctx).Sub(c.began); s.fastest == 0 || took < s.fastest {
+		if took := workflow.Now(ctx).Sub(c.began); !c.began.IsZero() && (s.fastest == 0 || took < s.fastest) {
 			s.fastest = took
 		}
 	case now.Settled:

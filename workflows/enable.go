@@ -141,6 +141,7 @@ func (e *enable) settle(ctx workflow.Context, t target, found []cmk.Finding) err
 	}
 	e.endpoints = newEndpointSet(e.change, e.target.regions, r.Deadlines, e.seen.Project.Endpoints)
 	e.clusters = newClusterSet(e.change, cmk.ProviderAWS, r.Parallel, time.Duration(r.Deadlines.Cluster), e.target.clusters)
+	e.clusters.follow(ctx)
 	e.clusters.begin, e.clusters.hold, e.clusters.again = e.encrypt, e.endpoints.stand, e.pathLost
 	e.approvals.askEndpoints(e.target.regions, e.inUse)
 	e.endpoints.atlasDecides = r.Approval.Mode == cmk.ApproveProvider

@@ -14,6 +14,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/world"
 )
 
 // An enable of which any one write is refused for good: before its point of no return all is taken back, after it people are
@@ -157,6 +158,23 @@ func TestClusterThatComesMeanwhile(t *testing.T) {
 			require.Equal(t, answer == cmk.SignalSkip, len(found(o.report, cmk.FindingClusterAppeared)) == 1)
 		})
 	}
+}
+
+// A re-sync that an earlier run has begun, and that takes longer than any verification may, is waited for by the next.
+func TestReSyncOfAnEarlierRun(t *testing.T) {
+	t.Parallel()
+	first := newEnabling(t, startReady, func(c *sim.Config) { c.Atlas.Durations.ResyncNode = world.Always(8 * time.Hour) })
+	first.request.Clusters.Names, first.request.Deadlines.Cluster = []string{sim.ClusterGlobal}, cmk.Duration(time.Hour)
+	first.once(awaits(cmk.AwaitingDecision), func(cmk.Status) { first.signal(cmk.SignalAbort, cmk.Resolution{By: alice}) })
+	require.Equal(t, cmk.ErrAborted, first.end().failed)
+	require.True(t, slices.ContainsFunc(first.project().Clusters, func(c atlassim.ClusterState) bool { return c.State == cmk.ClusterUpdating }))
+
+	next := &enabling{first.stage.newRun(), t, first.request}
+	next.request.Deadlines.Cluster = cmk.Duration(72 * time.Hour)
+	o := next.end()
+	require.Empty(t, o.failed, o.report.Problem)
+	require.True(t, o.report.Verified)
+	require.False(t, slices.ContainsFunc(o.report.Clusters, func(c cmk.ClusterReport) bool { return !c.Done }))
 }
 
 // An endpoint that fails is made anew, a bounded number of times; then all is taken back.

@@ -57,6 +57,8 @@ func TestFound(t *testing.T) {
 				{At: time.Second, Served: true, Kind: atlassim.RemoveEndpoint, Region: "US_EAST_1"},
 			},
 		},
+		// A cluster whose re-sync people had given up waiting for was held to be on the key by the next run, and verified in vain.
+		"re-sync that does not end": {Start: startSome, Calm: 30 * time.Minute, Assume: `{"regionalArns":false}`},
 		// A worker whose clock was ahead of a deadline looked a thousand times a second until the deadline had come.
 		"clock ahead of the deadline": {Start: startNetworking, Calm: 2 * time.Hour, Events: []event{{Write: 1, Served: true, Kind: jumpClock, Detail: "26h"}}},
 		// A role that waits for its authorization is taken back by the run that is rejected, and another is made.
