@@ -38,7 +38,7 @@ const stopTimeout = 25 * time.Second
 
 // mostCached is how many runs the worker keeps in memory. Most of them wait, for hours or years: one that is not kept is
 // replayed when something happens to it, from a history of some hundred events.
-const mostCached = 128
+const mostCached = 64
 
 // mostAtOnce is how many steps the worker takes at once. A step that waits ends between its looks, so that thousands wait while
 // few are under way; without a bound, all the watches that begin together are, each with its connections.
