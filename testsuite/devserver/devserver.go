@@ -32,7 +32,8 @@ type Options struct {
 	DBFile    string // SQLite file that outlives the server; in memory if empty
 	Namespace string // DefaultNamespace if empty
 	LogFile   string // appended to; none if empty
-	// Fast takes away what makes a server of one shard slow: 20 task polls a second, and timers rounded to a second.
+	// Fast takes away what makes a server of one shard slow: 20 task polls a second, timers rounded to a second, and task queues
+	// in four parts, between which few tasks are handed to and fro.
 	Fast bool
 	// LongHistory is from how many events on a run is told to continue as a new one; the server's own choice, some thousands, if 0.
 	LongHistory int
@@ -160,10 +161,14 @@ func (o Options) args() []string {
 			args = append(args, "--dynamic-config-value", "history."+queue+"ProcessorMaxPollRPS=5000")
 		}
 		args = append(args, "--dynamic-config-value", `history.timerProcessorMaxTimeShift="10ms"`)
+		for _, way := range []string{"Read", "Write"} {
+			args = append(args, "--dynamic-config-value", "matching.numTaskqueue"+way+"Partitions=1")
+		}
 	}
 	if o.LongHistory > 0 {
 		args = append(args, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew="+strconv.Itoa(o.LongHistory))
 	}
+	args = append(args, strings.Fields(os.Getenv("XARGS"))...)
 	return args
 }
 
