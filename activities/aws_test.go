@@ -106,7 +106,7 @@ func removeRole(projectID string, created bool) activities.RemoveIAMRoleInput {
 func (a *amazon) mayUseKey(projectID string) error {
 	var err error
 	a.world.Do(func() {
-		err = a.CheckKey(awssim.Identity{Principal: atlasARN, RoleARN: roleARN, ExternalID: "external-" + projectID}, "kms:Decrypt", awssim.MultiRegionKeyARN, "us-east-1", awssim.Path{SourceIP: "1.2.3.4"})
+		err = a.CheckKey(awssim.Identity{Principal: atlasARN, RoleARN: roleARN, ExternalID: "external-" + projectID}, []string{"kms:Decrypt"}, awssim.MultiRegionKeyARN, "us-east-1", awssim.Path{SourceIP: "1.2.3.4"})
 	})
 	return err
 }

@@ -207,7 +207,7 @@ func TestAccessKey(t *testing.T) {
 
 	// Somebody has used it since.
 	a.world.Do(func() {
-		require.NoError(t, a.UseKey(awssim.Identity{AccessKeyID: key.ID, SecretAccessKey: awssim.AtlasUserSecret}, "kms:Encrypt", awssim.SingleRegionKeyARN, "us-east-1", awssim.Path{SourceIP: "1.2.3.4"}))
+		require.NoError(t, a.UseKey(awssim.Identity{AccessKeyID: key.ID, SecretAccessKey: awssim.AtlasUserSecret}, []string{"kms:Encrypt"}, awssim.SingleRegionKeyARN, "us-east-1", awssim.Path{SourceIP: "1.2.3.4"}))
 	})
 	err = access.DeactivateAccessKey(ctx, withdraw)
 	require.Equal(t, cmk.ErrForeign, typeOf(err))

@@ -11,11 +11,11 @@ import (
 type Amazon interface {
 	// Assume says whether the identity is admitted.
 	Assume(id awssim.Identity) error
-	// UseKey says whether the identity may do action ("kms:Decrypt") with the key in region, over path, and the key
+	// UseKey says whether the identity may do actions ("kms:Decrypt") with the key in region, over path, and the key
 	// is able to.
-	UseKey(id awssim.Identity, action, keyRef, region string, path awssim.Path) error
+	UseKey(id awssim.Identity, actions []string, keyRef, region string, path awssim.Path) error
 	// CheckKey says what UseKey would, and leaves no trace.
-	CheckKey(id awssim.Identity, action, keyRef, region string, path awssim.Path) error
+	CheckKey(id awssim.Identity, actions []string, keyRef, region string, path awssim.Path) error
 	// ResolveKey is the key that a reference means in a region.
 	ResolveKey(keyRef, region string) (awssim.KeyView, error)
 	// State is everything as it was last written.
@@ -60,23 +60,15 @@ func isAlias(ref string) bool {
 
 // test is whether a node or the control plane could use the key: it describes it, encrypts and decrypts.
 func (a *Atlas) test(id awssim.Identity, key, region string, path awssim.Path) error {
-	return a.try(a.aws.UseKey, id, key, region, path)
+	return a.aws.UseKey(id, tested(), key, region, path)
 }
 
-// try is test by other means of using the key.
-func (a *Atlas) try(use func(awssim.Identity, string, string, string, awssim.Path) error, id awssim.Identity, key, region string, path awssim.Path) error {
-	if id.AccessKeyID == "" {
-		if err := a.aws.Assume(id); err != nil {
-			return err
-		}
-	}
-	for _, action := range []string{"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"} {
-		if err := use(id, action, key, region, path); err != nil {
-			return err
-		}
-	}
-	return nil
+// couldUse is test without a trace.
+func (a *Atlas) couldUse(id awssim.Identity, key, region string, path awssim.Path) error {
+	return a.aws.CheckKey(id, tested(), key, region, path)
 }
+
+func tested() []string { return []string{"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"} }
 
 // refusedByAWS is how Atlas reports what AWS answered when it tested a key.
 func refusedByAWS(err error, id awssim.Identity, group string) *APIError {

@@ -225,7 +225,7 @@ func (a *Atlas) lackOfUse(id awssim.Identity, key, region string, path awssim.Pa
 	question := strings.Join([]string{id.RoleARN, id.ExternalID, id.AccessKeyID, key, region, path.SourceIP, path.VPCEndpoint}, " ")
 	answer, asked := seen[question]
 	if !asked {
-		answer = lackBy(a.try(a.aws.CheckKey, id, key, region, path))
+		answer = lackBy(a.couldUse(id, key, region, path))
 		seen[question] = answer
 	}
 	return answer

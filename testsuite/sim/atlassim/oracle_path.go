@@ -101,7 +101,7 @@ func (a *Atlas) beforeWindow(p *project, lost func(*node) bool) {
 	}
 	region := awsRegion(p.kms.region)
 	for _, n := range p.encryptedNodes() {
-		err := a.try(a.aws.CheckKey, p.kms.identity(p, a.config.AccountARN), a.keyIn(p.kms.key, region), region, awssim.Path{SourceIP: n.ip})
+		err := a.couldUse(p.kms.identity(p, a.config.AccountARN), a.keyIn(p.kms.key, region), region, awssim.Path{SourceIP: n.ip})
 		if err != nil {
 			a.violate(RulePath, p, fmt.Sprintf("a window without path is entered although the public path is closed to cluster %s: %v", n.cluster.name, err))
 			return

@@ -106,7 +106,7 @@ func (a *Atlas) projectState(p *project) ProjectState {
 			if n.encrypted {
 				region, key, path, err := a.route(n)
 				if err == nil {
-					err = a.try(a.aws.CheckKey, p.kms.identity(p, a.config.AccountARN), key, region, path)
+					err = a.couldUse(p.kms.identity(p, a.config.AccountARN), key, region, path)
 				}
 				if err != nil {
 					ns.Key = err.Error()

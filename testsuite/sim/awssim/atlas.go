@@ -3,6 +3,8 @@ package awssim
 import (
 	"fmt"
 	"time"
+
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim/policy"
 )
 
 // What the simulated Atlas does in AWS, it does through these calls rather than over HTTP, so that both are judged by
@@ -88,17 +90,17 @@ func (s *store) authenticate(id, secret string) (caller, error) {
 }
 
 // UseKey has an identity call KMS: trust, identity policies, boundary, the key policy of that region's replica and
-// the key's state, all as enforced right now. action is the call ("kms:Encrypt"), keyRef a key's id, ARN, alias or alias
-// ARN. The use of an access key is remembered as its last. Errors are *Error.
-func (a *AWS) UseKey(id Identity, action, keyRef, region string, path Path) error {
+// the key's state, all as enforced right now. actions are the calls ("kms:Encrypt"), of which the first that is refused is the
+// last; keyRef is a key's id, ARN, alias or alias ARN. The use of an access key is remembered as its last. Errors are *Error.
+func (a *AWS) UseKey(id Identity, actions []string, keyRef, region string, path Path) error {
 	if id.AccessKeyID != "" {
 		a.store.used(id.AccessKeyID, "kms", region)
 	}
-	return a.CheckKey(id, action, keyRef, region, path)
+	return a.CheckKey(id, actions, keyRef, region, path)
 }
 
 // CheckKey says what UseKey would, and leaves no trace.
-func (a *AWS) CheckKey(id Identity, action, keyRef, region string, path Path) error {
+func (a *AWS) CheckKey(id Identity, actions []string, keyRef, region string, path Path) error {
 	s := a.store
 	c, err := s.identify(id)
 	if err != nil {
@@ -108,10 +110,20 @@ func (a *AWS) CheckKey(id Identity, action, keyRef, region string, path Path) er
 	if err != nil {
 		return err
 	}
-	x := s.context(c, region, path)
-	if isAlias(keyRef) {
-		x.Set("kms:RequestAlias", aliasName(keyRef))
+	for _, action := range actions {
+		x := s.context(c, region, path)
+		if isAlias(keyRef) {
+			x.Set("kms:RequestAlias", aliasName(keyRef))
+		}
+		if err := s.call(c, action, k, x); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// call is one call on a key.
+func (s *store) call(c caller, action string, k *key, x policy.Context) error {
 	if cryptographic(action) {
 		encryptionContext(x, symmetricDefault, nil)
 	}

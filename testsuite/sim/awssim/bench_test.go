@@ -16,7 +16,7 @@ func BenchmarkCheckKey(b *testing.B) {
 	id := awssim.Identity{Principal: atlasRoot, RoleARN: roleARN, ExternalID: externalID}
 	for b.Loop() {
 		require.NoError(b, x.do(func() error {
-			return x.CheckKey(id, "kms:Encrypt", awssim.MultiRegionKeyID, "us-west-2", awssim.Path{VPCEndpoint: "vpce-1"})
+			return x.CheckKey(id, []string{"kms:Encrypt"}, awssim.MultiRegionKeyID, "us-west-2", awssim.Path{VPCEndpoint: "vpce-1"})
 		}))
 	}
 }

@@ -158,7 +158,7 @@ func TestUsersAndAccessKeys(t *testing.T) {
 	identity := awssim.Identity{AccessKeyID: *id, SecretAccessKey: *made.AccessKey.SecretAccessKey}
 	uses := func() string {
 		return code(b.do(func() error {
-			return b.UseKey(identity, "kms:Decrypt", awssim.SingleRegionKeyID, "us-east-1", awssim.Path{})
+			return b.UseKey(identity, []string{"kms:Decrypt"}, awssim.SingleRegionKeyID, "us-east-1", awssim.Path{})
 		}))
 	}
 	lastUsed := func() string {
@@ -212,7 +212,9 @@ func TestBoundariesLimit(t *testing.T) {
 	require.NoError(t, err)
 	id := awssim.Identity{Principal: atlasRoot, RoleARN: roleARN, ExternalID: externalID}
 	uses := func() error {
-		return b.do(func() error { return b.UseKey(id, "kms:Encrypt", awssim.MultiRegionKeyARN, "us-east-1", awssim.Path{}) })
+		return b.do(func() error {
+			return b.UseKey(id, []string{"kms:Encrypt"}, awssim.MultiRegionKeyARN, "us-east-1", awssim.Path{})
+		})
 	}
 	require.NoError(t, uses())
 	managed, err := c.CreatePolicy(b.t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("limit"), PolicyDocument: aws.String(strings.ReplaceAll(anyAction, `"Action":"*"`, `"Action":"s3:*"`))})
@@ -252,7 +254,9 @@ func TestARoleMadeAgainIsAnother(t *testing.T) {
 	}
 	id := awssim.Identity{Principal: atlasRoot, RoleARN: roleARN, ExternalID: externalID}
 	uses := func() string {
-		return code(b.do(func() error { return b.UseKey(id, "kms:Encrypt", awssim.MultiRegionKeyID, "us-east-1", awssim.Path{}) }))
+		return code(b.do(func() error {
+			return b.UseKey(id, []string{"kms:Encrypt"}, awssim.MultiRegionKeyID, "us-east-1", awssim.Path{})
+		}))
 	}
 	require.Empty(t, write(policy))
 	require.Empty(t, uses())

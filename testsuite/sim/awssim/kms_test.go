@@ -119,7 +119,7 @@ func TestCryptography(t *testing.T) {
 	require.Equal(t, "InvalidKeyUsageException", code(err))
 	id := awssim.Identity{AccessKeyID: awssim.WorkerAccessKeyID, SecretAccessKey: awssim.WorkerSecret}
 	require.Equal(t, "InvalidKeyUsageException", code(b.do(func() error {
-		return b.UseKey(id, "kms:Encrypt", *mac.KeyMetadata.KeyId, "us-east-1", awssim.Path{})
+		return b.UseKey(id, []string{"kms:Encrypt"}, *mac.KeyMetadata.KeyId, "us-east-1", awssim.Path{})
 	})))
 }
 

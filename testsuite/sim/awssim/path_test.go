@@ -38,7 +38,9 @@ func TestTheWayToAKey(t *testing.T) {
 	})
 	id := awssim.Identity{Principal: atlasRoot, RoleARN: roleARN, ExternalID: externalID}
 	uses := func(region string) string {
-		return code(b.do(func() error { return b.UseKey(id, "kms:Encrypt", awssim.MultiRegionKeyID, region, awssim.Path{}) }))
+		return code(b.do(func() error {
+			return b.UseKey(id, []string{"kms:Encrypt"}, awssim.MultiRegionKeyID, region, awssim.Path{})
+		}))
 	}
 	assumes := func() string { return code(b.do(func() error { return b.Assume(id) })) }
 	w := b.worker()

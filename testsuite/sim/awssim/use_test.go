@@ -102,7 +102,7 @@ func TestWhatBlocksAtlas(t *testing.T) {
 		require.NoError(t, b.do(func() error { return x.act(b) }), x.name)
 		id := awssim.Identity{Principal: atlasRoot, RoleARN: roleARN, ExternalID: externalID}
 		for path, want := range map[awssim.Path]string{public: x.public, private: x.private} {
-			err := b.do(func() error { return b.UseKey(id, "kms:Encrypt", awssim.MultiRegionKeyID, "us-east-1", path) })
+			err := b.do(func() error { return b.UseKey(id, []string{"kms:Encrypt"}, awssim.MultiRegionKeyID, "us-east-1", path) })
 			require.Equal(t, want, code(err), "%s: %+v: %v", x.name, path, err)
 			var refusal *awssim.Error
 			if errors.As(err, &refusal) && strings.HasPrefix(x.name, "a denial") {
@@ -118,7 +118,7 @@ func TestAKeyOfAnotherAccount(t *testing.T) {
 	b := begin(t, withRole)
 	id := awssim.Identity{Principal: atlasRoot, RoleARN: roleARN, ExternalID: externalID}
 	uses := func(ref string) string {
-		return code(b.do(func() error { return b.UseKey(id, "kms:Decrypt", ref, "us-east-1", awssim.Path{}) }))
+		return code(b.do(func() error { return b.UseKey(id, []string{"kms:Decrypt"}, ref, "us-east-1", awssim.Path{}) }))
 	}
 	require.Equal(t, "NotFoundException", uses(awssim.OtherAccountKeyID))
 	require.Equal(t, "AccessDeniedException", uses(awssim.OtherAccountKeyARN))
@@ -174,10 +174,12 @@ func TestAccessKeyOfAUserProject(t *testing.T) {
 	b := begin(t, nil)
 	id := awssim.Identity{AccessKeyID: awssim.AtlasUserAccessKeyID, SecretAccessKey: awssim.AtlasUserSecret}
 	for _, action := range []string{"kms:Encrypt", "kms:Decrypt", "kms:DescribeKey"} {
-		require.NoError(t, b.do(func() error { return b.UseKey(id, action, awssim.SingleRegionKeyID, "us-east-1", awssim.Path{}) }))
+		require.NoError(t, b.do(func() error {
+			return b.UseKey(id, []string{action}, awssim.SingleRegionKeyID, "us-east-1", awssim.Path{})
+		}))
 	}
 	require.Equal(t, "AccessDeniedException", code(b.do(func() error {
-		return b.UseKey(id, "kms:Encrypt", awssim.MultiRegionKeyID, "us-east-1", awssim.Path{})
+		return b.UseKey(id, []string{"kms:Encrypt"}, awssim.MultiRegionKeyID, "us-east-1", awssim.Path{})
 	})))
 	id.AccessKeyID = "AKIANOBODY0000000000"
 	require.Equal(t, "InvalidClientTokenId", code(b.do(func() error { return b.Assume(id) })))
