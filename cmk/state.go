@@ -2,23 +2,23 @@ package cmk
 
 import "time"
 
-// ProjectState is where a project stands on the way out. Each but the window is a state to stay in: every node can reach
-// its key.
+// ProjectState is where a project stands, on the way to its key or out. Each but the window is a state to stay in: every
+// node can reach its key.
 type ProjectState string
 
 // The states of a project.
 const (
-	// StateOn: clusters are on the key, private networking is as it was found.
+	// StateOn: clusters are on the key, over private endpoints.
 	StateOn ProjectState = "S0"
 	// StateWindow: clusters are on the key and some have no path to it. No change stops here.
 	StateWindow ProjectState = "W"
 	// StatePublic: clusters are on the key, over the public path.
 	StatePublic ProjectState = "S1"
-	// StateSomeOff: some clusters are off the key.
+	// StateSomeOff: some clusters are not on the key.
 	StateSomeOff ProjectState = "S2"
-	// StateAllOff: all clusters are off the key, the project still has it.
+	// StateAllOff: no cluster is on the key, the project has it.
 	StateAllOff ProjectState = "S3"
-	// StateOff: the project has no key of its own any more.
+	// StateOff: the project has no key of its own.
 	StateOff ProjectState = "S4"
 )
 

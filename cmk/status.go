@@ -20,8 +20,8 @@ type Status struct {
 	Findings  []Finding        `json:"findings,omitempty"`
 	Endpoints []EndpointReport `json:"endpoints,omitempty"`
 	Clusters  []ClusterReport  `json:"clusters,omitempty"`
-	// State is told by the ways out: where the project stands. Windows are the times in which clusters had, or may have
-	// had, no path to their key.
+	// State is where the project stands, told by the ways out, by what puts clusters on a key, and of the project as it is now.
+	// Windows are the times in which clusters had, or may have had, no path to their key.
 	State   ProjectState `json:"state,omitempty"`
 	Windows []Window     `json:"windows,omitempty"`
 	// Settings, Search and Key are the project's as they were last read, where a workflow tells of the project as it is now.

@@ -13,12 +13,12 @@ import (
 // stateText is a project's state in words.
 func stateText(s cmk.ProjectState) string {
 	words := map[cmk.ProjectState]string{
-		cmk.StateOn:      "clusters are on the key, private networking is as it was found",
+		cmk.StateOn:      "clusters are on the key, over private endpoints",
 		cmk.StateWindow:  "clusters are on the key, and may have no path to it",
 		cmk.StatePublic:  "clusters are on the key, over the public path",
-		cmk.StateSomeOff: "some clusters are off the key",
-		cmk.StateAllOff:  "all clusters are off the key, the project still has it",
-		cmk.StateOff:     "the project has no key of its own any more",
+		cmk.StateSomeOff: "some clusters are not on the key",
+		cmk.StateAllOff:  "no cluster is on the key, the project has it",
+		cmk.StateOff:     "the project has no key of its own",
 	}
 	return fmt.Sprintf("%s, %s", s, words[s])
 }

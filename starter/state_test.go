@@ -43,7 +43,7 @@ func TestLinesTellOfStatesWindowsAndWhatIsAwaited(t *testing.T) {
 	after.Phase, after.State, after.Windows[0].Until = cmk.PhaseClusters, cmk.StatePublic, began().Add(80*time.Second)
 	require.Equal(t, []string{
 		"  1:30  phase readiness",
-		"  1:30  state S0, clusters are on the key, private networking is as it was found",
+		"  1:30  state S0, clusters are on the key, over private endpoints",
 		"  1:30  waits for every private endpoint, until " + until.Local().Format(time.DateTime),
 		"  1:30  phase window",
 		"  1:30  state W, clusters are on the key, and may have no path to it",
@@ -52,7 +52,7 @@ func TestLinesTellOfStatesWindowsAndWhatIsAwaited(t *testing.T) {
 		"  1:30  window: from " + clock(began().Add(time.Minute)) + " to " + clock(began().Add(80*time.Second)) + ", for 0:20, clusters may have had no path to the key",
 		// A window that could not be entered is taken back.
 		"  1:30  phase readiness",
-		"  1:30  state S0, clusters are on the key, private networking is as it was found",
+		"  1:30  state S0, clusters are on the key, over private endpoints",
 		"  1:30  waits for every private endpoint, until " + until.Local().Format(time.DateTime),
 	}, shownLines(before, leaving(), after, before))
 }
@@ -94,7 +94,7 @@ func TestTheReportOfAWayOut(t *testing.T) {
 		Final: &cmk.FinalState{},
 	})
 	require.Contains(t, text, "Snapshots need the key and its role until "+until.Local().Format(time.DateTime)+" at least.")
-	require.Contains(t, text, "  state S4, the project has no key of its own any more\n")
+	require.Contains(t, text, "  state S4, the project has no key of its own\n")
 	require.NotContains(t, text, "through role")
 	back := "starter enable --project-id " + project + " --key " + key + " --key-region US_EAST_1" +
 		" --role-mode adopt --role-name r --regions EU_WEST_1,US_EAST_1 --clusters a,b"

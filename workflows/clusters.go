@@ -293,6 +293,20 @@ func (s *clusterSet) switchedBack(ctx workflow.Context, c *clusterSwitch) error 
 	return nil
 }
 
+// among are a project's clusters, of which these are told as they are now.
+func (s *clusterSet) among(clusters []activities.Cluster) []activities.Cluster {
+	now := slices.Clone(clusters)
+	for _, c := range s.clusters {
+		at := slices.IndexFunc(now, func(o activities.Cluster) bool { return o.Name == c.cluster.Name })
+		if at >= 0 && c.state.State == cmk.ClusterDeleting {
+			now = slices.Delete(now, at, at+1)
+		} else if at >= 0 {
+			now[at].Provider = c.state.Provider
+		}
+	}
+	return now
+}
+
 // settled are the names of the clusters that are done.
 func (s *clusterSet) settled() []string {
 	return clusterNames(slices.DeleteFunc(slices.Clone(s.clusters), func(c *clusterSwitch) bool { return !c.done }))

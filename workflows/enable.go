@@ -42,6 +42,8 @@ type enable struct {
 	// setting is the project's encryption at rest as this change has left it, settled when.
 	setting *activities.Encryption
 	settled time.Time
+	// now is the project's encryption at rest as this change has left it, as far as it tells where the project stands.
+	now activities.Encryption
 	// appeared are clusters that have come since preflight, and that were meant.
 	appeared []string
 }
@@ -130,7 +132,7 @@ func (e *enable) preflight(ctx workflow.Context) error {
 // settle makes ready for what preflight has found to be done, and refuses to do it if that has errors.
 func (e *enable) settle(ctx workflow.Context, t target, found []cmk.Finding) error {
 	r := e.request
-	e.feed = e.seen.Project.Feed
+	e.feed, e.now = e.seen.Project.Feed, e.seen.Project.Encryption
 	e.target, e.status.Findings = t, found
 	p := plan(r, e.seen, e.target)
 	e.status.Plan = &p
@@ -201,6 +203,7 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 			if err := workflow.ExecuteActivity(writing(ctx, "undo: encryption at rest"), atlas.DisableEncryption, in).Get(ctx, nil); err != nil {
 				return err
 			}
+			e.now = activities.Encryption{}
 			e.undid(ctx, cmk.SystemAtlas, "disable encryption at rest", e.request.ProjectID)
 			return nil
 		})
@@ -213,7 +216,7 @@ func (e *enable) enableEncryption(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	e.settled = workflow.Now(ctx)
+	e.settled, e.now.Enabled = workflow.Now(ctx), true
 	if !before.Enabled {
 		e.wrote(ctx, cmk.SystemAtlas, "enable encryption at rest", e.target.keyID)
 	}
@@ -257,6 +260,7 @@ func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {
 		if err := workflow.ExecuteActivity(writing(ctx, "undo: private networking"), atlas.EnsureEncryption, e.encryption(new(false))).Get(ctx, nil); err != nil {
 			return err
 		}
+		e.now.RequirePrivateNetworking = false
 		e.undid(ctx, cmk.SystemAtlas, "stop requiring private networking", e.request.ProjectID)
 		return nil
 	})
@@ -266,6 +270,7 @@ func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
+	e.now.RequirePrivateNetworking = true
 	e.wrote(ctx, cmk.SystemAtlas, "require private networking", e.request.ProjectID)
 	return nil
 }
@@ -483,5 +488,13 @@ func (e *enable) describe(s *cmk.Status) {
 	if e.endpoints == nil {
 		return // before preflight
 	}
-	s.Endpoints, s.Clusters = e.endpoints.report(), e.clusters.report()
+	s.Endpoints, s.Clusters, s.State = e.endpoints.report(), e.clusters.report(), e.state()
+}
+
+// state is where the project stands, as far as the change has seen it.
+func (e *enable) state() cmk.ProjectState {
+	if e.windowOpen() {
+		return cmk.StateWindow
+	}
+	return projectState(&activities.Look{Encryption: e.now, Endpoints: e.endpoints.all(), Clusters: e.clusters.among(e.seen.Project.Clusters)})
 }

@@ -44,6 +44,12 @@ func newEndpointSet(c *change, regions []string, deadlines cmk.Deadlines, before
 	return e
 }
 
+// all are the endpoints of these regions as they are now, and those of others as preflight saw them.
+func (e *endpointSet) all() []activities.Endpoint {
+	others := slices.DeleteFunc(slices.Clone(e.before), func(p activities.Endpoint) bool { return slices.Contains(e.regions, p.Region) })
+	return append(others, e.current...)
+}
+
 // stood are the ids of the endpoints that preflight saw.
 func (e *endpointSet) stood() []string {
 	var ids []string

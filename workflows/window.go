@@ -68,6 +68,12 @@ func (c *change) closeWindow(ctx workflow.Context) {
 	c.show(ctx)
 }
 
+// windowOpen says whether nodes may be without a path at this moment.
+func (c *change) windowOpen() bool {
+	n := len(c.status.Windows)
+	return n > 0 && c.status.Windows[n-1].Until.IsZero()
+}
+
 // dropWindow is for a window that was not entered after all.
 func (c *change) dropWindow(ctx workflow.Context) {
 	c.status.Windows = c.status.Windows[:len(c.status.Windows)-1]
@@ -103,6 +109,7 @@ func (e *enable) writePrivateNetworking(ctx workflow.Context, under activities.L
 	if err != nil {
 		return err
 	}
+	e.now.RequirePrivateNetworking = require
 	if require {
 		e.wrote(ctx, cmk.SystemAtlas, "require private networking", e.projectID())
 	} else {

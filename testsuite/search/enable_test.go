@@ -340,3 +340,47 @@ func TestStepsAfterThePivotWaitForAPerson(t *testing.T) {
 		}
 	}
 }
+
+// The status tells at every moment where the project stands, and the report where the change has left it.
+func TestStateOfAProjectThatIsEnabled(t *testing.T) {
+	t.Parallel()
+	up := []cmk.ProjectState{cmk.StateOff, cmk.StateAllOff, cmk.StateSomeOff, cmk.StateOn}
+	for name, c := range map[string]struct {
+		start   string
+		request func(*cmk.EnableRequest)
+		phase   cmk.Phase
+		want    []cmk.ProjectState
+	}{
+		"from nothing":     {startNothing, nil, cmk.PhaseDone, up},
+		"some clusters":    {startNothing, func(r *cmk.EnableRequest) { r.Clusters.Names = clusterNames()[:1] }, cmk.PhaseDone, up[:3]},
+		"through a window": {startPublic, nil, cmk.PhaseDone, []cmk.ProjectState{cmk.StatePublic, cmk.StateWindow, cmk.StateOn}},
+		"window left open": {startNoPath, nil, cmk.PhaseDone, []cmk.ProjectState{cmk.StateWindow, cmk.StateOn}},
+		"taken back": {startNothing, func(r *cmk.EnableRequest) {
+			r.Approval.Mode, r.Deadlines.Approval = cmk.ApproveUse, cmk.Duration(time.Hour)
+		},
+			cmk.PhaseCompensated, []cmk.ProjectState{cmk.StateOff, cmk.StateAllOff, cmk.StateOff}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnabling(t, c.start, nil)
+			if c.request != nil {
+				c.request(&e.request)
+			}
+			e.request.PlanApproval = true
+			var told []cmk.ProjectState
+			e.once(awaits(cmk.AwaitingPlanApproval), func(s cmk.Status) {
+				told = append(told, s.State)
+				e.signal(cmk.SignalApprove, cmk.Decision{By: alice})
+			})
+			e.once(func(s cmk.Status) bool {
+				if s.State != "" {
+					told = append(told, s.State)
+				}
+				return false
+			}, nil)
+			o := e.end()
+			require.Equal(t, c.phase, o.report.Phase, o.report.Problem)
+			require.Equal(t, c.want, slices.Compact(append(told, o.report.State)))
+		})
+	}
+}
