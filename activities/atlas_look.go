@@ -40,6 +40,9 @@ type KeyProblem struct {
 	Why  string `json:"why"`
 }
 
+// Missing says whether there is no such key, or nothing where an alias leads.
+func (p *KeyProblem) Missing() bool { return strings.HasPrefix(p.Code, "NotFound") }
+
 // RoleARN is the IAM role behind the cloud provider access role through which the project uses its key; empty when that is
 // not known.
 func (l *Look) RoleARN() string {
@@ -88,11 +91,18 @@ func (a *Atlas) lookAtKey(ctx context.Context, look *Look) error {
 	}
 	arn := look.RoleARN()
 	key, err := a.keys.ReadKey(ctx, KeyInput{Key: look.Encryption.KeyID, Region: look.Encryption.Region, RoleName: arn[strings.LastIndex(arn, "/")+1:]})
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) && app.NonRetryable() && app.Type() != cmk.ErrMisconfigured {
-		look.KeyProblem = &KeyProblem{Code: app.Type(), Why: brief(app.Message())}
+	if look.KeyProblem = keyProblem(err); look.KeyProblem != nil {
 		return nil
 	}
 	look.Key = key
 	return err
+}
+
+// keyProblem is why a key could not be read, if that is what AWS has answered for good.
+func keyProblem(err error) *KeyProblem {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.NonRetryable() && app.Type() != cmk.ErrMisconfigured {
+		return &KeyProblem{Code: app.Type(), Why: brief(app.Message())}
+	}
+	return nil
 }

@@ -31,14 +31,16 @@ type SurveyInput struct {
 // Survey is what a change finds.
 type Survey struct {
 	Project *Project `json:"project"`
-	Key     *Key     `json:"key"`
-	Role    *IAMRole `json:"role"`
+	// Key is no more than its name where KeyProblem says why it could not be read.
+	Key        *Key        `json:"key"`
+	KeyProblem *KeyProblem `json:"keyProblem,omitempty"`
+	Role       *IAMRole    `json:"role"`
 	// Evaluation is of a role that exists, as if it had our permissions already.
 	Evaluation *RoleEvaluation `json:"evaluation,omitempty"`
 }
 
-// ReadSurvey reads all three at once, and then has IAM evaluate the role. The first that cannot be read is the error. A service
-// that does not answer is given up.
+// ReadSurvey reads all three at once, and then has IAM evaluate the role. A project or a role that cannot be read is the error;
+// that a key cannot be is something seen. A service that does not answer is given up.
 func (p *Preflight) ReadSurvey(ctx context.Context, in SurveyInput) (*Survey, error) {
 	var s Survey
 	given := func(ctx context.Context, err error) error {
@@ -46,7 +48,13 @@ func (p *Preflight) ReadSurvey(ctx context.Context, in SurveyInput) (*Survey, er
 	}
 	all, within := errgroup.WithContext(ctx)
 	all.Go(func() (err error) { s.Project, err = p.atlas.ReadProject(within, in.Project); return err })
-	all.Go(func() (err error) { s.Key, err = p.kms.ReadKey(within, in.Key); return given(within, err) })
+	all.Go(func() (err error) {
+		s.Key, err = p.kms.ReadKey(within, in.Key)
+		if s.KeyProblem = keyProblem(err); s.KeyProblem != nil {
+			s.Key, err = &Key{ARN: in.Key.Key, ID: in.Key.Key, Region: in.Key.Region}, nil
+		}
+		return given(within, err)
+	})
 	all.Go(func() (err error) { s.Role, err = p.iam.ReadIAMRole(within, in.Role); return given(within, err) })
 	if err := all.Wait(); err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func judgeClusters(f *findings, l *activities.Look) {
 }
 
 func judgeKey(f *findings, l *activities.Look) {
-	if p := l.KeyProblem; p != nil && strings.HasPrefix(p.Code, "NotFound") {
+	if p := l.KeyProblem; p != nil && p.Missing() {
 		f.err(cmk.FindingKeyMissing, l.Encryption.KeyID, "look for the key at once: its clusters cannot be read without it", "%s", p.Why)
 	} else if p != nil {
 		f.warn(cmk.FindingKeyUnread, l.Encryption.KeyID, "allow the worker to read the key", "%s", p.Why)

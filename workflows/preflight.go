@@ -184,7 +184,7 @@ func assessSettings(f *findings, s seen, t *target) {
 		f.err(cmk.FindingEnabledWithOtherRole, e.RoleID, "name the role that is in use, or disable encryption at rest first", "encryption at rest is enabled with another role than %s", s.Role.ARN)
 	}
 	switch {
-	case !sameKey(e.KeyID, *s.Key):
+	case s.KeyProblem == nil && !sameKey(e.KeyID, *s.Key):
 		f.err(cmk.FindingEnabledWithOtherKey, e.KeyID, "rotate the key with RotateKey instead: this change never replaces one", "encryption at rest is enabled with another key")
 	case e.Region != t.keyRegion:
 		f.err(cmk.FindingEnabledWithOtherKey, e.Region, "rotate the key with RotateKey instead: this change never moves one", "encryption at rest is enabled with the key in %s, not in %s", e.Region, t.keyRegion)
@@ -261,6 +261,10 @@ func sameKey(spelling string, k activities.Key) bool {
 // assessKey judges the key, and its replica in every region that is to use it.
 func assessKey(f *findings, replicas cmk.Replicas, s seen, t *target) {
 	k := s.Key
+	if s.KeyProblem != nil {
+		assessUnreadKey(f, *k, *s.KeyProblem)
+		return
+	}
 	if k.Spec != "SYMMETRIC_DEFAULT" || k.Usage != "ENCRYPT_DECRYPT" {
 		f.err(cmk.FindingKeyNotEncrypting, k.ARN, "use a symmetric key for encryption and decryption", "the key is %s for %s", k.Spec, k.Usage)
 	}
@@ -310,6 +314,16 @@ func assessKey(f *findings, replicas cmk.Replicas, s seen, t *target) {
 		}
 		assessReplica(f, k.Replicas[at], s.Role.ARN)
 	}
+}
+
+// assessUnreadKey tells of a key that could not be read, and of what cannot be told for that.
+func assessUnreadKey(f *findings, k activities.Key, p activities.KeyProblem) {
+	if p.Missing() {
+		f.err(cmk.FindingKeyMissing, k.ARN, "check key and keyRegion in the request: an id or an alias must lead to a key of the worker's account in that region", "%s", p.Why)
+	} else {
+		f.err(cmk.FindingKeyUnread, k.ARN, "allow the worker kms:DescribeKey on the key and its replicas, in the key's own policy too if it belongs to another account", "%s", p.Why)
+	}
+	f.info(cmk.FindingNotEvaluated, k.ARN, "not evaluated, since the key could not be read: its state, material and replicas, their policies, whether the role's other policies keep it from the key, and whether a key that the project has already is this one")
 }
 
 func assessReplica(f *findings, r activities.KeyReplica, roleARN string) {

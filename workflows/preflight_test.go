@@ -52,6 +52,11 @@ func enabled(s *seen) {
 	s.Project.Encryption = activities.Encryption{Enabled: true, Valid: true, KeyID: aKeyARN, Region: "US_EAST_1", RoleID: "role", RequirePrivateNetworking: true}
 }
 
+// keyUnread has AWS refuse to describe the key.
+func keyUnread(w world, code string) {
+	w.s.Key, w.s.KeyProblem = &activities.Key{ARN: "alias/none", ID: "alias/none", Region: "US_EAST_1"}, &activities.KeyProblem{Code: code, Why: "describe: " + code}
+}
+
 // world is what a case of preflight changes.
 type world struct {
 	r *cmk.EnableRequest
@@ -92,6 +97,9 @@ func findingCases() map[string]findingCase {
 			w.s.Project.Clusters[0].Provider = cmk.ProviderAWS
 		}},
 		string(cmk.FindingNetworkingNoPath): {cmk.SeverityWarning, "US_EAST_1", func(w world) { enabled(w.s); w.s.Project.Clusters[0].Provider = cmk.ProviderAWS }},
+
+		string(cmk.FindingKeyMissing): {cmk.SeverityError, "alias/none", func(w world) { keyUnread(w, "NotFoundException") }},
+		string(cmk.FindingKeyUnread):  {cmk.SeverityError, "alias/none", func(w world) { keyUnread(w, "AccessDeniedException") }},
 
 		string(cmk.FindingKeyNotEncrypting):   {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.Usage = "SIGN_VERIFY" }},
 		string(cmk.FindingKeyNotEnabled):      {cmk.SeverityError, aKeyARN, func(w world) { w.s.Key.State = "PendingDeletion" }},
@@ -283,6 +291,28 @@ func TestRemediesNameTheOtherChanges(t *testing.T) {
 		_, findings := assess(request(), s)
 		require.True(t, slices.ContainsFunc(findings, func(f cmk.Finding) bool { return strings.Contains(f.Remedy, name) }), "%+v", findings)
 	}
+}
+
+// A key that could not be read is told beside all that is known without it, and so is what is not known for that: no other
+// error is made of it.
+func TestKeyThatCouldNotBeReadIsToldBesideAllElse(t *testing.T) {
+	r, s := request(), healthy()
+	enabled(&s)
+	keyUnread(world{&r, &s}, "NotFoundException")
+	s.Project.Clusters[0].Paused, s.Project.Clusters[1].Tiers, s.Role.TrustSize, s.Role.ExternalID = true, []string{"M0"}, 2000, ""
+	target, found := assess(r, s)
+	errs := slices.DeleteFunc(found, func(f cmk.Finding) bool { return f.Severity != cmk.SeverityError })
+	var codes []cmk.FindingCode
+	for _, f := range errs {
+		codes = append(codes, f.Code)
+	}
+	require.ElementsMatch(t, []cmk.FindingCode{cmk.FindingKeyMissing, cmk.FindingClusterPaused, cmk.FindingClusterTooSmall}, codes)
+	_, found = assess(r, s)
+	require.True(t, slices.ContainsFunc(found, func(f cmk.Finding) bool { return f.Code == cmk.FindingTrustTooLong }), "%+v", found)
+	require.True(t, slices.ContainsFunc(found, func(f cmk.Finding) bool {
+		return f.Code == cmk.FindingNotEvaluated && f.Object == "alias/none"
+	}), "%+v", found)
+	require.NotEmpty(t, plan(r, s, target).Steps)
 }
 
 // Where nodes wait for an endpoint, it is made before all others.

@@ -287,7 +287,7 @@ func TestWrongInputIsRefusedInOneLine(t *testing.T) {
 		"no-input":        {nil, cmk.ErrInvalidRequest, "missing"},
 		"unknown-field":   {map[string]any{"projectID": "x"}, cmk.ErrInvalidRequest, "projectId"},
 		"unknown-project": {cmk.EnableRequest{ProjectID: strings.Repeat("f", 24), Key: awssim.MultiRegionKeyARN}, "GROUP_NOT_FOUND", "check the project id"},
-		"unknown-key":     {cmk.EnableRequest{ProjectID: sim.ProjectA, Key: "alias/none", KeyRegion: "us-east-1"}, "NotFoundException", "alias/none"},
+		"missing-key":     {cmk.EnableRequest{ProjectID: sim.ProjectA, Key: "alias/none", KeyRegion: "us-east-1"}, cmk.ErrPreflightFailed, "alias/none"},
 	} {
 		run, err := s.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: name, TaskQueue: cmk.TaskQueue}, cmk.EnableWithPrivateEndpoints, c.input)
 		require.NoError(t, err)

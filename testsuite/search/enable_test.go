@@ -119,6 +119,38 @@ func TestDenyInTheRoleIsFoundBefore(t *testing.T) {
 	require.Empty(t, e.writes())
 }
 
+// A key that is not there, or that the worker may not read, is told beside all else that stands in the way.
+func TestKeyThatIsNotThereIsToldBesideAllElse(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		key, region string
+		denied      bool
+		want        cmk.FindingCode
+	}{
+		"an alias that leads nowhere": {key: "alias/none", region: "US_EAST_1", want: cmk.FindingKeyMissing},
+		"an id of no key":             {key: "mrk-0123456789abcdef0123456789abcdef", region: "US_EAST_1", want: cmk.FindingKeyMissing},
+		"not to be read":              {key: awssim.MultiRegionKeyARN, denied: true, want: cmk.FindingKeyUnread},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnabling(t, startRole, func(config *sim.Config) {
+				config.Atlas.Projects[0].Clusters[0].Paused = true
+			})
+			e.request.Key, e.request.KeyRegion = c.key, c.region
+			if c.denied {
+				require.NoError(t, e.world.Faults.Add(fault.Rule{Operation: "kms:DescribeKey", Kind: fault.Status, Status: 403}))
+			}
+			o := e.end()
+			require.Equal(t, cmk.ErrPreflightFailed, o.failed, o.report.Problem)
+			require.Equal(t, cmk.PhaseRefused, o.report.Phase)
+			require.Len(t, found(o.report, c.want), 1, "%+v", o.report.Findings)
+			require.Equal(t, c.key, found(o.report, c.want)[0].Object)
+			require.Len(t, found(o.report, cmk.FindingClusterPaused), 1, "%+v", o.report.Findings)
+			require.Empty(t, e.writes())
+		})
+	}
+}
+
 // Where Atlas's status decides, people are asked while it waits for the endpoint to be accepted, and not beyond.
 func TestPeopleAreAskedWhileAtlasWaitsForThem(t *testing.T) {
 	t.Parallel()
