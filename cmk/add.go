@@ -28,11 +28,9 @@ type AddRequest struct {
 }
 
 // DecodeAdd reads, completes and validates a request, as DecodeEnable does.
-func DecodeAdd(data []byte) (AddRequest, error) {
-	var r AddRequest
-	if err := decode(data, &r); err != nil {
-		return AddRequest{}, err
-	}
+func DecodeAdd(data []byte) (AddRequest, error) { return read[AddRequest](data) }
+
+func (r *AddRequest) complete() {
 	normalizeRegions(r.Regions)
 	completeRoleMode(&r.RoleMode)
 	if r.Replicas == "" {
@@ -43,25 +41,19 @@ func DecodeAdd(data []byte) (AddRequest, error) {
 		r.OnFailure = Compensate
 	}
 	r.Deadlines.complete()
-	if err := r.validate(); err != nil {
-		return AddRequest{}, err
-	}
-	return r, nil
 }
 
-func (r AddRequest) validate() error {
-	var p problems
-	validateProjectID(&p, r.ProjectID)
+func (r *AddRequest) validate(p *problems) {
+	validateProjectID(p, r.ProjectID)
 	if len(r.Regions) == 0 {
 		p.add("regions", "", "is missing: name the regions that get a private endpoint")
 	}
-	validateRegions(&p, "regions", r.Regions)
-	validateRoleMode(&p, r.RoleMode)
-	validateReplicas(&p, r.Replicas)
-	r.Approval.validate(&p)
-	validateOnFailure(&p, r.OnFailure)
-	r.Deadlines.validate(&p)
-	return p.err()
+	validateRegions(p, "regions", r.Regions)
+	validateRoleMode(p, r.RoleMode)
+	validateReplicas(p, r.Replicas)
+	r.Approval.validate(p)
+	validateOnFailure(p, r.OnFailure)
+	r.Deadlines.validate(p)
 }
 
 // Enable is what is asked of a project that has its key as given, in the words of EnableWithPrivateEndpoints.

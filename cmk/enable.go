@@ -184,15 +184,7 @@ const (
 
 // DecodeEnable reads, completes and validates a request. What is left out is filled in with its default, regions are
 // normalised to Atlas's spelling and put in order. The error, an *InvalidRequestError, names every problem at once.
-func DecodeEnable(data []byte) (EnableRequest, error) {
-	var r EnableRequest
-	unread := decode(data, &r)
-	r.complete()
-	if err := withRest(unread, r.validate); err != nil {
-		return EnableRequest{}, err
-	}
-	return r, nil
-}
+func DecodeEnable(data []byte) (EnableRequest, error) { return read[EnableRequest](data) }
 
 func (r *EnableRequest) complete() {
 	r.KeyRegion = keyRegion(r.Key, r.KeyRegion)
@@ -265,23 +257,21 @@ func (d *Deadlines) complete() {
 	}
 }
 
-func (r *EnableRequest) validate() error {
-	var p problems
-	validateProjectID(&p, r.ProjectID)
+func (r *EnableRequest) validate(p *problems) {
+	validateProjectID(p, r.ProjectID)
 	if r.Key == "" {
 		p.add("key", "", "is missing: name the KMS key by ARN, id or alias")
 	}
-	validateKey(&p, r.Key, r.KeyRegion)
-	r.Role.validate(&p)
-	validateRegions(&p, "regions", r.Regions)
-	validateClusters(&p, r.Clusters)
-	validateParallel(&p, r.Parallel)
-	validateSnapshotDays(&p, r.SnapshotDays)
-	r.Approval.validate(&p)
-	validateReplicas(&p, r.Replicas)
-	validateOnFailure(&p, r.OnFailure)
-	r.Deadlines.validate(&p)
-	return p.err()
+	validateKey(p, r.Key, r.KeyRegion)
+	r.Role.validate(p)
+	validateRegions(p, "regions", r.Regions)
+	validateClusters(p, r.Clusters)
+	validateParallel(p, r.Parallel)
+	validateSnapshotDays(p, r.SnapshotDays)
+	r.Approval.validate(p)
+	validateReplicas(p, r.Replicas)
+	validateOnFailure(p, r.OnFailure)
+	r.Deadlines.validate(p)
 }
 
 func validateClusters(p *problems, c ClusterSelection) {

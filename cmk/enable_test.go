@@ -71,7 +71,7 @@ func TestEveryProblemIsNamedWithItsField(t *testing.T) {
 		"cut short":           {[]byte(`{"projectId":`), []string{"request"}},
 		"a list":              {[]byte(`[]`), []string{"request"}},
 		"two values":          {[]byte(`{} {}`), []string{"request"}},
-		"unknown field":       {with(map[string]any{"cluster": "x"}), []string{"request"}},
+		"unknown field":       {with(map[string]any{"cluster": "x", "role": map[string]any{"arn": "x"}}), []string{"cluster", "role.arn"}},
 		"empty":               {[]byte(`{}`), []string{"projectId", "key", "keyRegion"}},
 		"wrong type":          {with(map[string]any{"parallel": "two"}), []string{"parallel"}},
 		"wrong nested type":   {with(map[string]any{"approval": map[string]any{"approvers": true}}), []string{"approval.approvers"}},
@@ -96,8 +96,14 @@ func TestEveryProblemIsNamedWithItsField(t *testing.T) {
 		"negative duration":   {with(map[string]any{"deadlines": map[string]any{"approval": "-5h"}}), []string{"deadlines.approval"}},
 		"several at once":     {with(map[string]any{"projectId": "x", "parallel": 99, "regions": []string{"x"}}), []string{"projectId", "parallel", "regions"}},
 		"unread and wrong":    {with(map[string]any{"planApproval": "yes", "projectId": "x", "parallel": 99}), []string{"planApproval", "projectId", "parallel"}},
-		"unknown and wrong":   {with(map[string]any{"cluster": "x", "projectId": nil}), []string{"request", "projectId"}},
-		"very long value":     {with(map[string]any{"projectId": strings.Repeat("x", 10_000)}), []string{"projectId"}},
+		"unknown and wrong":   {with(map[string]any{"cluster": "x", "projectId": nil}), []string{"cluster", "projectId"}},
+		"unnamed":             {with(map[string]any{"": "x"}), []string{"request"}},
+		"not an object":       {with(map[string]any{"role": "x"}), []string{"role"}},
+		"unread everywhere": {with(map[string]any{
+			"clusters": "some", "deadlines": map[string]any{"cluster": "soon", "endpoint": 5, "approval": "1ms"}, "approval": map[string]any{"reminder": "x", "mode": 7},
+			"regions": []any{1}, "projectId": "x", "unknown": 1,
+		}), []string{"clusters", "deadlines.cluster", "deadlines.endpoint", "deadlines.approval", "approval.reminder", "approval.mode", "regions", "projectId", "unknown"}},
+		"very long value": {with(map[string]any{"projectId": strings.Repeat("x", 10_000)}), []string{"projectId"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := DecodeEnable(c.input)
@@ -111,6 +117,33 @@ func TestEveryProblemIsNamedWithItsField(t *testing.T) {
 			require.ElementsMatch(t, c.fields, fields)
 			require.Less(t, len(err.Error()), 1024)
 		})
+	}
+}
+
+// Whatever the request, a field that cannot be read, or is not known, keeps nothing else from being named.
+func TestEveryRequestNamesAllProblemsAtOnce(t *testing.T) {
+	wrong := map[string]any{
+		"projectId": "x", "organizationId": "x", "requester": 7, "dryRun": "yes", "unknown": 1, "approval": map[string]any{"approvers": "two", "reminder": "soon"},
+		"deadlines": map[string]any{"approval": "soon", "verification": 7}, "clusters": "some", "endpoints": "some", "switchedAt": "yesterday", "rest": 7, "interval": 7,
+		"progress": 7, "retire": map[string]any{"disuse": "soon"},
+	}
+	input, err := json.Marshal(wrong)
+	require.NoError(t, err)
+	for _, r := range RequestTypes() {
+		_, err := r.Decode(input)
+		var invalid *InvalidRequestError
+		require.ErrorAs(t, err, &invalid, r.Workflow)
+		named := map[string]bool{}
+		for _, p := range invalid.Problems {
+			top, inner, _ := strings.Cut(p.Field, ".")
+			named[top], named[p.Field] = true, true
+			require.True(t, inner == "" || wrong[top].(map[string]any)[inner] != nil, "%s: %s", r.Workflow, p)
+		}
+		for field := range wrong {
+			require.True(t, named[field], "%s: %s is not named: %s", r.Workflow, field, err)
+		}
+		require.Equal(t, named["deadlines.approval"], named["deadlines.verification"], r.Workflow)
+		require.Equal(t, named["approval.approvers"], named["approval.reminder"], r.Workflow)
 	}
 }
 

@@ -37,11 +37,9 @@ type EncryptRequest struct {
 }
 
 // DecodeEncrypt reads, completes and validates a request, as DecodeEnable does.
-func DecodeEncrypt(data []byte) (EncryptRequest, error) {
-	var r EncryptRequest
-	if err := decode(data, &r); err != nil {
-		return EncryptRequest{}, err
-	}
+func DecodeEncrypt(data []byte) (EncryptRequest, error) { return read[EncryptRequest](data) }
+
+func (r *EncryptRequest) complete() {
 	slices.Sort(r.Clusters.Names)
 	normalizeRegions(r.PlannedRegions)
 	if r.Parallel == 0 {
@@ -50,26 +48,20 @@ func DecodeEncrypt(data []byte) (EncryptRequest, error) {
 	completeRoleMode(&r.RoleMode)
 	r.Approval.complete()
 	r.Deadlines.complete()
-	if err := r.validate(); err != nil {
-		return EncryptRequest{}, err
-	}
-	return r, nil
 }
 
-func (r EncryptRequest) validate() error {
-	var p problems
-	validateProjectID(&p, r.ProjectID)
-	validateClusters(&p, r.Clusters)
-	validateParallel(&p, r.Parallel)
-	validateSnapshotDays(&p, r.SnapshotDays)
-	validateRegions(&p, "plannedRegions", r.PlannedRegions)
-	validateRoleMode(&p, r.RoleMode)
+func (r *EncryptRequest) validate(p *problems) {
+	validateProjectID(p, r.ProjectID)
+	validateClusters(p, r.Clusters)
+	validateParallel(p, r.Parallel)
+	validateSnapshotDays(p, r.SnapshotDays)
+	validateRegions(p, "plannedRegions", r.PlannedRegions)
+	validateRoleMode(p, r.RoleMode)
 	if r.Approval.Mode == ApproveCreate {
 		p.add("approval.mode", string(r.Approval.Mode), `give "use" or "provider": this change creates no endpoint`)
 	}
-	r.Approval.validate(&p)
-	r.Deadlines.validate(&p)
-	return p.err()
+	r.Approval.validate(p)
+	r.Deadlines.validate(p)
 }
 
 // Enable is what is asked of a project that has its key as given, in the words of EnableWithPrivateEndpoints.

@@ -160,46 +160,36 @@ func (s EndpointSelection) Selects(id, region string) bool {
 
 // DecodeDisable reads, completes and validates the input of SafeDisableCMK. The error, an *InvalidRequestError, names
 // every problem at once.
-func DecodeDisable(data []byte) (DisableRequest, error) {
-	var r DisableRequest
-	if err := decode(data, &r); err != nil {
-		return DisableRequest{}, err
-	}
-	r.complete()
+func DecodeDisable(data []byte) (DisableRequest, error) { return read[DisableRequest](data) }
+
+func (r *DisableRequest) complete() {
+	r.ExitOptions.complete()
 	if r.Order == "" {
 		r.Order = OrderPage
 	}
 	if r.Parallel == 0 {
 		r.Parallel = 1
 	}
-	p := r.problems()
-	validateParallel(&p, r.Parallel)
 	r.Retire.complete()
-	r.Retire.validate(&p, "retire.")
+}
+
+func (r *DisableRequest) validate(p *problems) {
+	r.ExitOptions.validate(p)
+	validateParallel(p, r.Parallel)
+	r.Retire.validate(p, "retire.")
 	if r.Order != OrderPage && r.Order != OrderKeepPrivatePath {
 		p.add("order", string(r.Order), `give "page" or "keepPrivatePath"`)
 	}
-	return r, p.err()
 }
 
 // DecodeNetworking does the same for DisablePrivateNetworking.
-func DecodeNetworking(data []byte) (NetworkingRequest, error) {
-	var r NetworkingRequest
-	if err := decode(data, &r); err != nil {
-		return NetworkingRequest{}, err
-	}
-	r.complete()
-	return r, r.problems().err()
-}
+func DecodeNetworking(data []byte) (NetworkingRequest, error) { return read[NetworkingRequest](data) }
 
 // DecodeRemove does the same for RemovePrivateEndpoints.
-func DecodeRemove(data []byte) (RemoveRequest, error) {
-	var r RemoveRequest
-	if err := decode(data, &r); err != nil {
-		return RemoveRequest{}, err
-	}
-	r.complete()
-	p := r.problems()
+func DecodeRemove(data []byte) (RemoveRequest, error) { return read[RemoveRequest](data) }
+
+func (r *RemoveRequest) validate(p *problems) {
+	r.ExitOptions.validate(p)
 	if !r.Endpoints.All && len(r.Endpoints.IDs)+len(r.Endpoints.Regions) == 0 {
 		p.add("endpoints", "", `is missing: give "all", or a list of endpoint ids and regions`)
 	}
@@ -211,7 +201,6 @@ func DecodeRemove(data []byte) (RemoveRequest, error) {
 	if r.OnFailure == Restore {
 		p.add("onFailure", string(r.OnFailure), `leave it out: an endpoint whose deletion has begun cannot be kept, and nothing else is written`)
 	}
-	return r, p.err()
 }
 
 func (o *ExitOptions) complete() {
@@ -243,10 +232,9 @@ func (d *ExitDeadlines) all() []deadline {
 	}
 }
 
-func (o *ExitOptions) problems() problems {
-	var p problems
-	validateProjectID(&p, o.ProjectID)
-	o.Approval.validate(&p)
+func (o *ExitOptions) validate(p *problems) {
+	validateProjectID(p, o.ProjectID)
+	o.Approval.validate(p)
 	if o.OnFailure != Stop && o.OnFailure != Restore {
 		p.add("onFailure", string(o.OnFailure), `give "stop" or "restore"`)
 	}
@@ -255,5 +243,4 @@ func (o *ExitOptions) problems() problems {
 			p.add("deadlines."+d.name, d.value.String(), "give at least 1s")
 		}
 	}
-	return p
 }

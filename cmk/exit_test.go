@@ -36,8 +36,8 @@ func TestDecodeDisable(t *testing.T) {
 		`{` + exitProject + `,"approval":{"approvers":9}}`:   "approval.approvers",
 		`{` + exitProject + `,"deadlines":{"window":"1ms"}}`: "deadlines.window",
 		`{` + exitProject + `,"deadlines":{"window":7}}`:     "deadlines.window",
-		`{` + exitProject + `,"retireAccess":true}`:          "request",
-		`{` + exitProject + `,"approval":{"mode":"use"}}`:    "request",
+		`{` + exitProject + `,"retireAccess":true}`:          "retireAccess",
+		`{` + exitProject + `,"approval":{"mode":"use"}}`:    "approval.mode",
 	} {
 		_, err := DecodeDisable([]byte(text))
 		var invalid *InvalidRequestError

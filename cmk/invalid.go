@@ -22,9 +22,6 @@ func (p Problem) String() string {
 // InvalidRequestError says everything that is wrong with a request at once.
 type InvalidRequestError struct {
 	Problems []Problem
-	// restRead says of a request that could not be read in part that the rest of it could. A type that reads itself ends the
-	// reading with its first error.
-	restRead bool
 }
 
 func (e *InvalidRequestError) Error() string {
@@ -39,11 +36,16 @@ func (e *InvalidRequestError) Error() string {
 type problems []Problem
 
 func (p *problems) add(field, value, remedy string, args ...any) {
+	*p = append(*p, Problem{Field: field, Value: brief(value), Remedy: fmt.Sprintf(remedy, args...)})
+}
+
+// brief keeps what somebody sent from filling the answer.
+func brief(s string) string {
 	const longest = 200
-	if len(value) > longest {
-		value = strings.ToValidUTF8(value[:longest], "") + "…"
+	if len(s) > longest {
+		return strings.ToValidUTF8(s[:longest], "") + "…"
 	}
-	*p = append(*p, Problem{Field: field, Value: value, Remedy: fmt.Sprintf(remedy, args...)})
+	return s
 }
 
 func (p problems) err() error {

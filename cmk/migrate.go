@@ -56,17 +56,7 @@ type MigrateRetirement struct {
 }
 
 // DecodeMigrate reads, completes and validates a request, as DecodeEnable does.
-func DecodeMigrate(data []byte) (MigrateRequest, error) {
-	var r MigrateRequest
-	if err := decode(data, &r); err != nil {
-		return MigrateRequest{}, err
-	}
-	r.complete()
-	if err := r.validate(); err != nil {
-		return MigrateRequest{}, err
-	}
-	return r, nil
-}
+func DecodeMigrate(data []byte) (MigrateRequest, error) { return read[MigrateRequest](data) }
 
 func (r *MigrateRequest) complete() {
 	if r.Role.Mode == "" {
@@ -87,23 +77,21 @@ func (r *MigrateRequest) complete() {
 	r.Retire.complete()
 }
 
-func (r *MigrateRequest) validate() error {
-	var p problems
-	validateProjectID(&p, r.ProjectID)
-	r.Role.validate(&p)
-	r.Approval.validate(&p)
-	validateOnFailure(&p, r.OnFailure)
-	atLeastASecond(&p, "rest", r.Rest)
-	atLeastASecond(&p, "settle", r.Settle)
-	atLeastASecond(&p, "deadlines.propagation", r.Deadlines.Propagation)
-	atLeastASecond(&p, "deadlines.approval", r.Deadlines.Approval)
-	atLeastASecond(&p, "deadlines.verification", r.Deadlines.Verification)
+func (r *MigrateRequest) validate(p *problems) {
+	validateProjectID(p, r.ProjectID)
+	r.Role.validate(p)
+	r.Approval.validate(p)
+	validateOnFailure(p, r.OnFailure)
+	atLeastASecond(p, "rest", r.Rest)
+	atLeastASecond(p, "settle", r.Settle)
+	atLeastASecond(p, "deadlines.propagation", r.Deadlines.Propagation)
+	atLeastASecond(p, "deadlines.approval", r.Deadlines.Approval)
+	atLeastASecond(p, "deadlines.verification", r.Deadlines.Verification)
 	if r.Retire.AccessKeyID != "" {
-		validateAccessKeyID(&p, "retire.accessKeyId", r.Retire.AccessKeyID)
+		validateAccessKeyID(p, "retire.accessKeyId", r.Retire.AccessKeyID)
 	}
-	validateProjectIDs(&p, "retire.alsoProjects", r.Retire.AlsoProjects)
-	r.Retire.validate(&p, "retire.")
-	return p.err()
+	validateProjectIDs(p, "retire.alsoProjects", r.Retire.AlsoProjects)
+	r.Retire.validate(p, "retire.")
 }
 
 func (a *PlanPolicy) complete() {

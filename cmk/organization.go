@@ -37,28 +37,26 @@ const FindingOrganizationUnreadable FindingCode = "ORGANIZATION_UNREADABLE"
 
 // DecodeOrganization reads, completes and validates a request, as DecodeEnable does.
 func DecodeOrganization(data []byte) (OrganizationRequest, error) {
-	var r OrganizationRequest
-	if err := decode(data, &r); err != nil {
-		return OrganizationRequest{}, err
-	}
+	return read[OrganizationRequest](data)
+}
+
+func (r *OrganizationRequest) complete() {
 	orElse(&r.ProjectsInterval, time.Hour)
 	slices.Sort(r.Exclude)
-	r.complete()
-	var p problems
+	r.WatchOptions.complete()
+}
+
+func (r *OrganizationRequest) validate(p *problems) {
 	switch {
 	case r.OrganizationID == "":
 		p.add("organizationId", "", "is missing: give the id of the Atlas organization, 24 hexadecimal digits")
 	case !projectIDForm.MatchString(r.OrganizationID):
 		p.add("organizationId", r.OrganizationID, "is not the id of an Atlas organization: give 24 lower-case hexadecimal digits")
 	}
-	atLeastASecond(&p, "projectsInterval", r.ProjectsInterval)
+	atLeastASecond(p, "projectsInterval", r.ProjectsInterval)
 	if time.Duration(r.ProjectsInterval) > maxInterval {
 		p.add("projectsInterval", r.ProjectsInterval.String(), "give at most %s", maxInterval)
 	}
-	validateProjectIDs(&p, "exclude", r.Exclude)
-	r.validate(&p)
-	if err := p.err(); err != nil {
-		return OrganizationRequest{}, err
-	}
-	return r, nil
+	validateProjectIDs(p, "exclude", r.Exclude)
+	r.WatchOptions.validate(p)
 }

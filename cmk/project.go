@@ -14,18 +14,11 @@ type ReadRequest struct {
 func ReadID(projectID string) string { return "cmk-read-" + projectID }
 
 // DecodeRead reads and validates a request, as DecodeEnable does.
-func DecodeRead(data []byte) (ReadRequest, error) {
-	var r ReadRequest
-	if err := decode(data, &r); err != nil {
-		return ReadRequest{}, err
-	}
-	var p problems
-	validateProjectID(&p, r.ProjectID)
-	if err := p.err(); err != nil {
-		return ReadRequest{}, err
-	}
-	return r, nil
-}
+func DecodeRead(data []byte) (ReadRequest, error) { return read[ReadRequest](data) }
+
+func (*ReadRequest) complete() {}
+
+func (r *ReadRequest) validate(p *problems) { validateProjectID(p, r.ProjectID) }
 
 // ApprovalUnknown is the approval of an endpoint of which no open change or watch knows.
 const ApprovalUnknown ApprovalState = "unknown"

@@ -115,19 +115,13 @@ const maxRetireProjects = 100
 func IsAccessKeyID(s string) bool { return accessKeyIDForm.MatchString(s) }
 
 // DecodeRetire reads, completes and validates a request, as DecodeEnable does.
-func DecodeRetire(data []byte) (RetireRequest, error) {
-	var r RetireRequest
-	if err := decode(data, &r); err != nil {
-		return RetireRequest{}, err
-	}
+func DecodeRetire(data []byte) (RetireRequest, error) { return read[RetireRequest](data) }
+
+func (r *RetireRequest) complete() {
 	slices.Sort(r.ProjectIDs)
 	slices.Sort(r.KeyARNs)
 	r.Approval.complete()
-	r.complete()
-	if err := r.validate(); err != nil {
-		return RetireRequest{}, err
-	}
-	return r, nil
+	r.RetireOptions.complete()
 }
 
 func (o *RetireOptions) complete() {
@@ -136,22 +130,20 @@ func (o *RetireOptions) complete() {
 	orElse(&o.ApprovalDeadline, 720*time.Hour)
 }
 
-func (r *RetireRequest) validate() error {
-	var p problems
-	r.validateSubject(&p)
+func (r *RetireRequest) validate(p *problems) {
+	r.validateSubject(p)
 	if len(r.ProjectIDs) == 0 {
 		p.add("projectIds", "", "is missing: name every Atlas project that has used it")
 	}
 	if len(r.ProjectIDs) > maxRetireProjects {
 		p.add("projectIds", strconv.Itoa(len(r.ProjectIDs)), "name at most %d projects", maxRetireProjects)
 	}
-	validateProjectIDs(&p, "projectIds", r.ProjectIDs)
+	validateProjectIDs(p, "projectIds", r.ProjectIDs)
 	if r.SwitchedAt.IsZero() {
 		p.add("switchedAt", "", "is missing: say when the last project ceased to use it, such as 2026-01-31T12:00:00Z")
 	}
-	r.Approval.validate(&p)
-	r.RetireOptions.validate(&p, "")
-	return p.err()
+	r.Approval.validate(p)
+	r.RetireOptions.validate(p, "")
 }
 
 // validateSubject checks what is to be retired: one thing.

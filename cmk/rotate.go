@@ -73,17 +73,7 @@ type Rotation struct {
 }
 
 // DecodeRotate reads, completes and validates a request, as DecodeEnable does.
-func DecodeRotate(data []byte) (RotateRequest, error) {
-	var r RotateRequest
-	if err := decode(data, &r); err != nil {
-		return RotateRequest{}, err
-	}
-	r.complete()
-	if err := r.validate(); err != nil {
-		return RotateRequest{}, err
-	}
-	return r, nil
-}
+func DecodeRotate(data []byte) (RotateRequest, error) { return read[RotateRequest](data) }
 
 func (r *RotateRequest) complete() {
 	r.KeyRegion = keyRegion(r.Key, r.KeyRegion)
@@ -106,26 +96,24 @@ func (r *RotateRequest) complete() {
 	orElse(&r.Deadlines.Verification, 30*time.Minute)
 }
 
-func (r *RotateRequest) validate() error {
-	var p problems
-	validateProjectID(&p, r.ProjectID)
+func (r *RotateRequest) validate(p *problems) {
+	validateProjectID(p, r.ProjectID)
 	if r.Key == "" && r.KeyRegion == "" {
 		p.add("key", "", "is missing: name another KMS key, or with keyRegion another region of the project's multi-Region key")
 	} else {
-		validateKey(&p, r.Key, r.KeyRegion)
+		validateKey(p, r.Key, r.KeyRegion)
 	}
 	if r.RoleMode != RoleAdopt && r.RoleMode != RoleReadOnly {
 		p.add("roleMode", string(r.RoleMode), `give "adopt" or "readOnly": the role is the one that the project uses`)
 	}
-	validateReplicas(&p, r.Replicas)
-	r.Approval.validate(&p)
-	validateOnFailure(&p, r.OnFailure)
-	r.Retire.validate(&p, "retire.")
-	atLeastASecond(&p, "rest", r.Rest)
-	atLeastASecond(&p, "settle", r.Settle)
-	atLeastASecond(&p, "deadlines.propagation", r.Deadlines.Propagation)
-	atLeastASecond(&p, "deadlines.approval", r.Deadlines.Approval)
-	atLeastASecond(&p, "deadlines.clusters", r.Deadlines.Clusters)
-	atLeastASecond(&p, "deadlines.verification", r.Deadlines.Verification)
-	return p.err()
+	validateReplicas(p, r.Replicas)
+	r.Approval.validate(p)
+	validateOnFailure(p, r.OnFailure)
+	r.Retire.validate(p, "retire.")
+	atLeastASecond(p, "rest", r.Rest)
+	atLeastASecond(p, "settle", r.Settle)
+	atLeastASecond(p, "deadlines.propagation", r.Deadlines.Propagation)
+	atLeastASecond(p, "deadlines.approval", r.Deadlines.Approval)
+	atLeastASecond(p, "deadlines.clusters", r.Deadlines.Clusters)
+	atLeastASecond(p, "deadlines.verification", r.Deadlines.Verification)
 }

@@ -150,19 +150,11 @@ const (
 )
 
 // DecodeWatch reads, completes and validates a request, as DecodeEnable does.
-func DecodeWatch(data []byte) (WatchRequest, error) {
-	var r WatchRequest
-	if err := decode(data, &r); err != nil {
-		return WatchRequest{}, err
-	}
-	r.complete()
-	var p problems
-	validateProjectID(&p, r.ProjectID)
-	r.validate(&p)
-	if err := p.err(); err != nil {
-		return WatchRequest{}, err
-	}
-	return r, nil
+func DecodeWatch(data []byte) (WatchRequest, error) { return read[WatchRequest](data) }
+
+func (r *WatchRequest) validate(p *problems) {
+	validateProjectID(p, r.ProjectID)
+	r.WatchOptions.validate(p)
 }
 
 func (r *WatchOptions) complete() {

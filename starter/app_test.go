@@ -233,7 +233,7 @@ func TestMistakesAreToldInOneLineAndSendNothing(t *testing.T) {
 		"no such way":          {[]string{"networking", "off", "--project-id", project, "--on-failure", "compensate"}, `give "stop" or "restore"`},
 		"a wrong project":      {[]string{"enable", "--project-id", "x", "--key", key}, `projectId "x"`},
 		"a broken file":        {[]string{"enable", "-f", broken}, "holds no request"},
-		"an unknown field":     {[]string{"enable", "-f", unknown}, `"keys"`},
+		"an unknown field":     {[]string{"enable", "-f", unknown}, "keys: is not a field of this request"},
 		"an empty file":        {[]string{"enable", "-f", empty}, "is empty"},
 		"no file":              {[]string{"enable", "-f", filepath.Join(dir, "none")}, "no such file"},
 		"a wrong duration":     {[]string{"enable", "--project-id", project, "--key", key, "--deadline-cluster", "soon"}, `deadlines.cluster "soon": give a duration`},
