@@ -452,9 +452,21 @@ func (e *enable) encrypt(ctx workflow.Context, names []string) ([]activities.Clu
 	return states, err
 }
 
-// verify looks at everything once more.
+// verify looks at everything once more. Past the point of no return a person is asked about what is not as it was asked for.
 func (e *enable) verify(ctx workflow.Context) error {
 	e.enter(ctx, cmk.PhaseVerification)
+	err := e.compare(ctx)
+	for err != nil && e.pivoted && ctx.Err() == nil && workflow.GetVersion(ctx, "ask-about-verification", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		if e.askPerson(ctx, "verification", err, false) == cmk.SignalAbort {
+			return failure(cmk.ErrAborted, "verification: %s", reason(err))
+		}
+		err = e.compare(ctx)
+	}
+	return err
+}
+
+// compare waits until the project is as it was asked for.
+func (e *enable) compare(ctx workflow.Context) error {
 	deadline := workflow.Now(ctx).Add(time.Duration(e.request.Deadlines.Verification))
 	in := activities.VerifyInput{
 		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, RoleARN: e.access.arn, Since: e.reachable, Until: deadline,
@@ -465,8 +477,15 @@ func (e *enable) verify(ctx workflow.Context) error {
 	}
 	var now activities.Verified
 	err := workflow.ExecuteActivity(observing(ctx, "verify", deadline), atlas.VerifyProject, in).Get(ctx, &now)
-	if errorType(err) == cmk.ErrNotReady {
+	switch errorType(err) {
+	case cmk.ErrNotReady:
 		return failure(cmk.ErrNotVerified, "%s", reason(err))
+	case cmk.ErrNotVerified:
+		// What nodes have met with does not go away: it is told, and what they meet with from now on counts.
+		e.reachable = workflow.Now(ctx)
+		f := findings(e.status.Findings)
+		f.warn(cmk.FindingKeyAlarm, e.projectID(), "look at the project's activity feed", "%s", reason(err))
+		e.status.Findings = f
 	}
 	if err != nil {
 		return err

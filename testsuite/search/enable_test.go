@@ -416,3 +416,45 @@ func TestStateOfAProjectThatIsEnabled(t *testing.T) {
 		})
 	}
 }
+
+// A project that is not found as it was asked for, once all has been switched, waits for a person: it is looked at again, or
+// the change stops with its report.
+func TestPeopleAreAskedAboutWhatIsNotVerified(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil   func(*enabling)
+		alarmed int
+	}{
+		"not to be read": {func(e *enabling) {
+			require.NoError(e.t, e.world.Faults.Add(fault.Rule{Operation: "getGroupEncryptionAtRest", Kind: fault.Status, Status: 403, Times: 1}))
+		}, 0},
+		"nodes were without the key": {func(e *enabling) {
+			e.act(sim.Act{Act: atlassim.Act{Kind: sim.DisableKey, Region: "US_EAST_1"}, Key: awssim.MultiRegionKeyARN})
+			e.tell(atlassim.Act{Kind: atlassim.CheckKeys})
+			e.act(sim.Act{Act: atlassim.Act{Kind: sim.EnableKey, Region: "US_EAST_1"}, Key: awssim.MultiRegionKeyARN})
+			e.tell(atlassim.Act{Kind: atlassim.CheckKeys})
+		}, 1},
+	} {
+		for _, answer := range []string{cmk.SignalRetry, cmk.SignalAbort} {
+			t.Run(name+"/"+answer, func(t *testing.T) {
+				t.Parallel()
+				e := newEnabling(t, startReady, nil)
+				e.request.Clusters.Names = clusterNames()[:1]
+				e.once(awaits(cmk.AwaitingCluster), func(cmk.Status) { c.spoil(e) })
+				e.once(awaits(cmk.AwaitingDecision), func(s cmk.Status) {
+					require.Equal(t, "verification", s.Awaiting[0].Step)
+					e.signal(answer, cmk.Resolution{By: alice, Step: "verification"})
+				})
+				o := e.end()
+				require.Len(t, found(o.report, cmk.FindingKeyAlarm), c.alarmed)
+				if answer == cmk.SignalAbort {
+					require.Equal(t, cmk.ErrAborted, o.failed)
+					require.Equal(t, cmk.PhaseStopped, o.report.Phase)
+					return
+				}
+				require.Empty(t, o.failed, o.report.Problem)
+				require.True(t, o.report.Verified)
+			})
+		}
+	}
+}

@@ -221,8 +221,9 @@ func (p *play) rightly(o outcome) bool {
 		return p.keyless() && project.Encryption != nil && !project.Encryption.Valid
 	case keyNotFound: // Atlas tries the key in every region, by a name that means nothing there
 		return p.keyless() && strings.Contains(p.Assume, `"patchTestsAllRegions":true`)
-	case cmk.ErrAborted: // people were told that the private path to be kept is not there, or that the first cluster does not come to rest
-		return p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project) || p.keyless() && keylessClusters(project) == 1
+	case cmk.ErrAborted: // people were told that the private path to be kept is not there, that the first cluster does not come to rest, or what is not verified
+		return p.Type == cmk.SafeDisableCMK && p.Order == cmk.OrderKeepPrivatePath && pathless(project) ||
+			p.keyless() && (keylessClusters(project) == 1 || project.Encryption != nil && !project.Encryption.Valid)
 	case cmk.ErrPreflightFailed:
 	default:
 		return false
