@@ -20,6 +20,9 @@ type approvals struct {
 	// waived is true of a change that finds nothing to do: then nobody is asked.
 	waived bool
 	early  []earlyDecision
+	// contested is the last rejection of an endpoint through which a cluster reaches its key; nil once people have chosen what
+	// becomes of it.
+	contested *cmk.Refusal
 	// refusals are the last decisions that were not taken.
 	refusals []cmk.Refusal
 }
@@ -67,6 +70,9 @@ func (a *approvals) decide(signal string, d cmk.Decision, at time.Time) *cmk.Ref
 	if code, why := a.judge(signal, d); code != "" {
 		refusal := cmk.Refusal{Signal: signal, By: d.By, At: at, Code: code, Why: why}
 		a.refuse(refusal)
+		if code == cmk.RefusedInUse {
+			a.contested = &refusal
+		}
 		return &refusal
 	}
 	if a.regions == nil && aboutEndpoint(signal) {
@@ -104,7 +110,7 @@ func (a *approvals) judge(signal string, d cmk.Decision) (code, why string) {
 	open := slices.ContainsFunc(gates, func(g *gate) bool { return g.open(d.By, a.policy.Approvers) })
 	switch {
 	case open && signal == cmk.SignalRejectEndpoint && a.inUse(d):
-		return cmk.RefusedInUse, "a cluster reaches its key through this endpoint: rejecting it would cut the cluster off; abort or cancel the change instead"
+		return cmk.RefusedInUse, "a cluster reaches its key through this endpoint: rejecting it would cut the cluster off; abort or cancel the change to go no further"
 	case open:
 		return "", ""
 	case gates[0].decided(a.policy.Approvers):

@@ -90,8 +90,11 @@ func (e *endpointSet) look(ctx workflow.Context) error {
 
 // complete is true while every region has its endpoint, ACTIVE and approved.
 func (e *endpointSet) complete() bool {
-	return e.approvals.rejectedRegion() == "" && e.allActive() && e.allApproved()
+	return e.approvals.rejectedRegion() == "" && e.allActive() && e.allApproved() && e.undisputed()
 }
+
+// undisputed is true while nobody is to choose, or has chosen, what becomes of a change whose endpoint in use was rejected.
+func (e *endpointSet) undisputed() bool { return e.approvals.contested == nil && e.disputed == nil }
 
 // lost are the regions whose endpoint is gone, or going.
 func (e *endpointSet) lost() []string {
@@ -115,7 +118,7 @@ func (e *endpointSet) stand(ctx workflow.Context) error {
 	}
 	deadline := workflow.Now(ctx).Add(time.Duration(patience))
 	err := until(ctx, deadline, "the private endpoints to be ACTIVE and approved", func() bool {
-		return e.complete() || e.gaveUp != nil || e.approvals.rejectedRegion() != ""
+		return e.complete() || e.gaveUp != nil || e.disputed != nil || e.approvals.rejectedRegion() != ""
 	})
 	if errorType(err) == cmk.ErrExpired {
 		err = failure(cmk.ErrExpired, "%s: %s", reason(err), e.endpointList())
@@ -123,7 +126,7 @@ func (e *endpointSet) stand(ctx workflow.Context) error {
 	if region := e.approvals.rejectedRegion(); err == nil && region != "" {
 		return failure(cmk.ErrRejected, "the private endpoint in %s was rejected", region)
 	}
-	return cmp.Or(err, e.gaveUp)
+	return cmp.Or(err, e.disputed, e.gaveUp)
 }
 
 // overdue asks a person about endpoints that have taken too long, and goes on watching them meanwhile: once they change,

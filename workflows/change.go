@@ -28,8 +28,10 @@ type change struct {
 	pivoted bool
 	// chosen is what people said of steps that cannot go on, by step: retry, skip or abort.
 	chosen map[string]string
-	final  *cmk.FinalState
-	keep   []string
+	// disputed is set once a person has chosen to end the change for an endpoint that was rejected and is in use.
+	disputed error
+	final    *cmk.FinalState
+	keep     []string
 	// turn is set where people may end the change early, with restore or stop.
 	turn *turn
 	// upserted is what the search attributes were last set to; stale says that they may differ by now.
@@ -62,6 +64,7 @@ func (c *change) run(ctx workflow.Context, dryRun bool, steps func(workflow.Cont
 	}
 	c.keepUpserted(ctx)
 	c.remind(ctx)
+	c.settleRejections(ctx)
 	c.enter(ctx, cmk.PhasePreflight)
 	if !dryRun {
 		var err error
@@ -360,6 +363,23 @@ func (c *change) askPerson(ctx workflow.Context, step string, err error, skippab
 	choice := c.chosen[step]
 	delete(c.chosen, step)
 	return choice
+}
+
+// settleRejections asks a person about a rejection of an endpoint through which a cluster reaches its key: the endpoint stays,
+// and the change goes on with it, or ends. Nothing more is put on the key before that.
+func (c *change) settleRejections(ctx workflow.Context) {
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	workflow.GoNamed(apart, "rejections of endpoints in use", func(ctx workflow.Context) {
+		for workflow.Await(ctx, func() bool { return c.approvals.contested != nil }) == nil && c.disputed == nil {
+			if workflow.GetVersion(ctx, "ask-about-rejection-in-use", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+				err := failure(cmk.ErrRejected, "%s rejects a private endpoint through which a cluster reaches its key: it stays, retry goes on with it, abort ends the change", c.approvals.contested.By)
+				if c.askPerson(ctx, "rejected endpoint", err, false) == cmk.SignalAbort {
+					c.disputed = failure(cmk.ErrAborted, "%s", reason(err))
+				}
+			}
+			c.approvals.contested = nil
+		}
+	})
 }
 
 // projectID is the project that the change is about.

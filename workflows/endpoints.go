@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -199,8 +200,11 @@ func (e *endpointSet) awaitReady(ctx workflow.Context) error {
 			}
 			continue
 		}
+		if e.disputed != nil {
+			return e.disputed
+		}
 		if e.allActive() {
-			if e.allApproved() {
+			if e.allApproved() && e.undisputed() {
 				return nil
 			}
 			// The endpoints stand; what remains is for people, whose deadline is their own.
@@ -209,7 +213,7 @@ func (e *endpointSet) awaitReady(ctx workflow.Context) error {
 			}
 			continue
 		}
-		err := e.watchUntil(ctx, deadline, false, func() bool { return e.approvals.rejectedRegion() != "" })
+		err := e.watchUntil(ctx, deadline, false, func() bool { return e.approvals.rejectedRegion() != "" || e.disputed != nil })
 		if errorType(err) == cmk.ErrExpired {
 			err = e.overdue(ctx, err)
 			deadline = workflow.Now(ctx).Add(time.Duration(e.deadlines.Endpoint))
@@ -271,7 +275,9 @@ func (e *endpointSet) watchUntil(ctx workflow.Context, deadline time.Time, idle 
 // watchWhileApproving waits for people, and keeps an eye on the endpoints.
 func (e *endpointSet) watchWhileApproving(ctx workflow.Context) error {
 	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Approval))
-	err := e.watchUntil(ctx, deadline, true, func() bool { return e.allApproved() || e.approvals.rejectedRegion() != "" })
+	err := e.watchUntil(ctx, deadline, true, func() bool {
+		return e.allApproved() && e.undisputed() || e.disputed != nil || e.approvals.rejectedRegion() != ""
+	})
 	if errorType(err) == cmk.ErrExpired {
 		return failure(cmk.ErrExpired, "the private endpoints were not approved by %s", deadline.UTC().Format(time.RFC3339))
 	}
@@ -282,8 +288,10 @@ func (e *endpointSet) watchWhileApproving(ctx workflow.Context) error {
 func (e *endpointSet) awaitApprovals(ctx workflow.Context) error {
 	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Approval))
 	defer e.awaitMissing(ctx, deadline)()
-	err := until(ctx, deadline, "approval of the private endpoints", func() bool { return e.allApproved() || e.approvals.rejectedRegion() != "" })
-	if err != nil {
+	err := until(ctx, deadline, "approval of the private endpoints", func() bool {
+		return e.allApproved() && e.undisputed() || e.disputed != nil || e.approvals.rejectedRegion() != ""
+	})
+	if err := cmp.Or(err, e.disputed); err != nil {
 		return err
 	}
 	if region := e.approvals.rejectedRegion(); region != "" {

@@ -70,7 +70,8 @@ func (c *change) listenTo(ctx workflow.Context, name, description string) error 
 		workflow.UpdateHandlerOptions{
 			Description: description,
 			Validator: func(_ workflow.Context, raw json.RawMessage) error {
-				if code, why := c.examine(name, raw); code != "" {
+				// A rejection of what is in use is answered by the handler, since people have to choose then.
+				if code, why := c.examine(name, raw); code != "" && code != cmk.RefusedInUse {
 					return refused(cmk.Refusal{Signal: name, Code: code, Why: why})
 				}
 				return nil

@@ -44,7 +44,7 @@ func decisionMutants() []mutant {
 		{"reject an endpoint in use", approving, "case open && signal == cmk.SignalRejectEndpoint && a.inUse(d):", "case false:", decisions},
 		{"approve another plan", approving, `if a.plan == nil || d.Plan != "" && d.Plan != a.plan.hash {`, "if a.plan == nil {", inWorkflows("TestPlanIsApprovedByItsHash")},
 		{"keep refusals without end", approving, "if n := len(a.refusals); n > maxRefusals {", "if n := len(a.refusals); n < 0 {", inWorkflows("TestLastRefusalsAreKept")},
-		{"go on without approval", "workflows/endpoints.go", "if e.allApproved() {\n\t\t\t\treturn nil", "if true {\n\t\t\t\treturn nil", test{searchTests, "^TestApprovalsAfterMonths$"}},
+		{"go on without approval", "workflows/endpoints.go", "if e.allApproved() && e.undisputed() {\n\t\t\t\treturn nil", "if true {\n\t\t\t\treturn nil", test{searchTests, "^TestApprovalsAfterMonths$"}},
 		{"go on though rejected", "workflows/change.go", "if gate.rejected {", "if false {", inWorkflows("TestPlanThatIsNotApproved")},
 		{"follow a plan that has changed", "workflows/agree.go", "if c.status.Plan.Hash == hash {", "if true {", inWorkflows("TestPlanThatHasChangedIsAskedForAnew")},
 		{"do what preflight refuses", "workflows/change.go", "if len(errs) == 0 || dryRun {", "if true {", inWorkflows("TestErrorsOfPreflightEndAChange")},

@@ -458,3 +458,42 @@ func TestPeopleAreAskedAboutWhatIsNotVerified(t *testing.T) {
 		}
 	}
 }
+
+// An endpoint through which a cluster reaches its key cannot be rejected: it stays, and people choose whether the change goes on
+// with it or ends.
+func TestPeopleChooseWhatBecomesOfARejectionInUse(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"signal", "update"} {
+		for _, answer := range []string{cmk.SignalRetry, cmk.SignalAbort} {
+			t.Run(how+"/"+answer, func(t *testing.T) {
+				t.Parallel()
+				e := newEnabling(t, startSome, nil)
+				e.request.Approval.Mode = cmk.ApproveUse
+				e.once(awaits(cmk.AwaitingEndpointApproval), func(cmk.Status) {
+					send := e.signal
+					if how == "update" {
+						send = e.update
+					}
+					send(cmk.SignalRejectEndpoint, cmk.Decision{By: bob, Region: "US_EAST_1"})
+					e.signal(cmk.SignalApproveEndpoint, cmk.Decision{By: alice, Region: cmk.AllRegions})
+				})
+				asked := false
+				e.once(awaits(cmk.AwaitingDecision), func(s cmk.Status) {
+					asked = true
+					require.Equal(t, "rejected endpoint", s.Awaiting[0].Step)
+					require.Empty(t, e.writes(), "nothing more is put on the key meanwhile")
+					e.signal(answer, cmk.Resolution{By: alice})
+				})
+				o := e.end()
+				require.True(t, asked)
+				require.Equal(t, cmk.RefusedInUse, o.report.Refusals[0].Code)
+				require.Len(t, e.project().Endpoints, len(regions()))
+				if answer == cmk.SignalAbort {
+					require.Equal(t, cmk.ErrAborted, o.failed, o.report.Problem)
+					return
+				}
+				require.Empty(t, o.failed, o.report.Problem)
+			})
+		}
+	}
+}

@@ -12,7 +12,7 @@ func refusals() map[string]string {
 		cmk.RefusedUnknown:      "the change has no such endpoint; an approval of one that Atlas has recreated does not count for the new one",
 		cmk.RefusedOtherPlan:    "another plan waits than the one that was meant: look at it again",
 		cmk.RefusedNothingWaits: "nothing waits for such a decision",
-		cmk.RefusedInUse:        "a cluster reaches its key through the endpoint, so that it cannot be rejected: cancel or abort the change instead",
+		cmk.RefusedInUse:        "a cluster reaches its key through the endpoint, so that it cannot be rejected: a change waits for somebody to say whether it goes on with it (`retry`) or ends (`abort`)",
 		cmk.RefusedDecided:      "this has been decided",
 		cmk.RefusedPastPivot:    "the point of no return has been passed: it cannot be put back any more",
 	}
