@@ -28,13 +28,11 @@ func (e *enable) crossWindow(ctx workflow.Context) error {
 		e.dropWindow(apart)
 		return err
 	}
-	defer e.closeWindow(apart)
-	if err := e.endpoints.ensure(apart, e.endpoints.regions); err != nil {
+	ensure := func(ctx workflow.Context) error { return e.endpoints.ensure(ctx, e.endpoints.regions) }
+	if err := inOrder(apart, ensure, e.endpoints.awaitActive); err != nil {
 		return e.back(apart, err)
 	}
-	if err := e.endpoints.awaitActive(apart); err != nil {
-		return e.back(apart, err)
-	}
+	e.closeWindow(apart)
 	// Clusters rely on all of it from now on, the role's use of the key in each region included: nothing is taken back.
 	if workflow.GetVersion(ctx, "window-crossed", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
 		e.saga.pass()
@@ -93,12 +91,30 @@ func (e *enable) back(ctx workflow.Context, because error) error {
 		}
 		if err == nil {
 			e.undid(ctx, cmk.SystemAtlas, "delete the private endpoints in "+strings.Join(e.endpoints.regions, ", "), e.projectID())
+			e.closeWindow(ctx)
 			return because
 		}
-		if errorType(err) == cmk.ErrLeaseLost || e.askPerson(ctx, "leave the window", err, false) == cmk.SignalAbort {
-			return err
+		if errorType(err) == cmk.ErrLeaseLost {
+			return e.leftOpen(ctx, err)
+		}
+		if e.askPerson(ctx, "leave the window", err, false) == cmk.SignalAbort {
+			return e.leftOpen(ctx, failure(cmk.ErrAborted, "leave the window: %s", reason(err)))
 		}
 	}
+}
+
+// leftOpen is for a window that could not be left either way. What the role may do is not taken back then: nodes need it.
+func (e *enable) leftOpen(ctx workflow.Context, err error) error {
+	f := findings(e.status.Findings)
+	f.err(cmk.FindingWindow, e.projectID(),
+		"start "+cmk.EnableWithPrivateEndpoints+" again with the same input, which makes the endpoints that are missing, or "+cmk.DisablePrivateNetworking+", which opens the public path again",
+		"critical: the window is open: private networking is required, and a node in %s that restarts may not reach its key", strings.Join(e.endpoints.regions, ", "))
+	e.status.Findings = f
+	if workflow.GetVersion(ctx, "window-left-open", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		e.saga.pass()
+		e.pivoted = true
+	}
+	return err
 }
 
 // writePrivateNetworking requires private networking or stops to, inside a window.

@@ -275,6 +275,38 @@ func TestWindowIsLeftBackwards(t *testing.T) {
 	require.Greater(t, o.report.Windows[0].Until.Sub(o.report.Windows[0].From), time.Duration(e.request.Deadlines.Endpoint))
 }
 
+// A window that a person gives up on leaving is told as what it is, open, and so is what closes it: the same change again.
+func TestWindowThatIsNotLeftIsToldAsOpen(t *testing.T) {
+	t.Parallel()
+	e := newEnabling(t, startPublic, nil)
+	e.request.Deadlines.Endpoint = cmk.Duration(30 * time.Minute)
+	e.once(func(s cmk.Status) bool { return s.Phase == cmk.PhaseWindow && len(e.project().Endpoints) == 3 }, func(cmk.Status) {
+		e.tell(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_WEST_2", Status: string(cmk.EndpointInitiating)})
+		require.NoError(t, e.world.Faults.Add(fault.Rule{Operation: "requestGroupEncryptionAtRestPrivateEndpointDeletion", Kind: fault.Status, Status: 403}))
+	})
+	e.once(awaits(cmk.AwaitingDecision), func(s cmk.Status) {
+		require.Equal(t, "leave the window", s.Awaiting[0].Step)
+		require.Equal(t, cmk.StateWindow, s.State)
+		e.signal(cmk.SignalAbort, cmk.Resolution{By: alice})
+	})
+	o := e.end()
+	require.Equal(t, cmk.ErrAborted, o.failed, o.report.Problem)
+	require.Equal(t, cmk.PhaseStopped, o.report.Phase)
+	require.Equal(t, cmk.StateWindow, o.report.State)
+	require.Len(t, o.report.Windows, 1)
+	require.Zero(t, o.report.Windows[0].Until)
+	told := found(o.report, cmk.FindingWindow)
+	require.Equal(t, cmk.SeverityError, told[len(told)-1].Severity)
+	require.Contains(t, told[len(told)-1].Remedy, cmk.EnableWithPrivateEndpoints)
+
+	e.world.Faults.Clear()
+	e.tell(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_WEST_2"})
+	again := &enabling{e.newRun(), t, e.request}
+	o = again.end()
+	require.Empty(t, o.failed, o.report.Problem)
+	require.Equal(t, cmk.StateOn, o.report.State)
+}
+
 // A replica that was made stays, also of a change that is cancelled meanwhile, which says so.
 func TestReplicaOfACancelledChangeIsTold(t *testing.T) {
 	t.Parallel()
