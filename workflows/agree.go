@@ -71,12 +71,43 @@ func (c *change) resume(ctx workflow.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
+	const resumed = "resume cluster"
 	in := activities.ReleaseInput{Lease: c.under(), ProjectID: c.projectID(), Clusters: names}
-	if err := workflow.ExecuteActivity(writing(ctx, "resume "+strings.Join(names, ", ")), atlas.ResumeClusters, in).Get(ctx, nil); err != nil {
+	err := workflow.ExecuteActivity(writing(ctx, "resume "+strings.Join(names, ", ")), atlas.ResumeClusters, in).Get(ctx, nil)
+	if err != nil && workflow.GetVersion(ctx, "clusters-resumed", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return err
 	}
-	for _, name := range names {
-		c.wrote(ctx, cmk.SystemAtlas, "resume cluster", name)
+	if err != nil {
+		names = c.running(ctx, names)
 	}
-	return nil
+	for _, name := range names {
+		told := func(w cmk.Write) bool { return w.Operation == resumed && w.Object == name }
+		if !slices.ContainsFunc(c.status.Writes, told) {
+			c.wrote(ctx, cmk.SystemAtlas, resumed, name)
+		}
+	}
+	return err
+}
+
+// running are those of some clusters that were paused and are not any more, although the step that was to resume them all has
+// failed or was cancelled; none when that cannot be read.
+func (c *change) running(ctx workflow.Context, names []string) []string {
+	apart, _ := workflow.NewDisconnectedContext(ctx)
+	in := activities.ObserveClustersInput{ProjectID: c.projectID()}
+	for _, name := range names {
+		in.LastSeen = append(in.LastSeen, activities.ClusterState{Name: name})
+	}
+	var now []activities.ClusterState
+	if err := workflow.ExecuteActivity(looking(apart, "look which clusters have been resumed"), atlas.ObserveClusters, in).Get(apart, &now); err != nil {
+		workflow.GetLogger(ctx).Warn("clusters not read", "error", err)
+		return nil
+	}
+	now = slices.DeleteFunc(now, func(s activities.ClusterState) bool {
+		return s.State == "" || s.Paused || s.State == cmk.ClusterDeleting
+	})
+	var running []string
+	for _, s := range now {
+		running = append(running, s.Name)
+	}
+	return running
 }

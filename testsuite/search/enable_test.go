@@ -529,3 +529,41 @@ func TestPeopleChooseWhatBecomesOfARejectionInUse(t *testing.T) {
 		}
 	}
 }
+
+// Of clusters that are resumed together, those that were before another was refused are told, once, whatever people say.
+func TestClustersThatWereResumedAreTold(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{cmk.SignalRetry, cmk.SignalSkip} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			e := newEnabling(t, startReady, func(c *sim.Config) {
+				for i := range c.Atlas.Projects[0].Clusters {
+					c.Atlas.Projects[0].Clusters[i].Paused = true
+				}
+			})
+			e.request.ResumePaused = true
+			require.NoError(t, e.world.Faults.Add(fault.Rule{Operation: "updateGroupCluster", Kind: fault.Status, Status: 403, After: 1, Times: 1}))
+			e.once(awaits(cmk.AwaitingDecision), func(s cmk.Status) {
+				require.Len(t, s.Writes, 1)
+				e.signal(answer, cmk.Resolution{By: alice})
+				if answer == cmk.SignalSkip { // the cluster that is still paused is left out
+					e.once(func(now cmk.Status) bool {
+						return awaits(cmk.AwaitingDecision)(now) && now.Awaiting[0].Step != s.Awaiting[0].Step
+					}, func(cmk.Status) {
+						e.signal(answer, cmk.Resolution{By: alice})
+					})
+				}
+			})
+			o := e.end()
+			require.Empty(t, o.failed, o.report.Problem)
+			var resumed []string
+			for _, w := range o.report.Writes {
+				if w.Operation == "resume cluster" {
+					resumed = append(resumed, w.Object)
+				}
+			}
+			require.Len(t, slices.Compact(slices.Sorted(slices.Values(resumed))), len(resumed))
+			require.Len(t, resumed, map[string]int{cmk.SignalRetry: 2, cmk.SignalSkip: 1}[answer])
+		})
+	}
+}
