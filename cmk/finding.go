@@ -64,6 +64,7 @@ const (
 	FindingRegionUncovered   FindingCode = "REGION_UNCOVERED"
 	FindingClusterReencrypts FindingCode = "CLUSTER_REENCRYPTS"
 	FindingClusterAppeared   FindingCode = "CLUSTER_APPEARED"
+	FindingClusterDeleting   FindingCode = "CLUSTER_DELETING"
 	FindingEndpointExists    FindingCode = "ENDPOINT_EXISTS"
 	FindingEndpointStuck     FindingCode = "ENDPOINT_NOT_READY"
 	FindingNetworkingNoPath  FindingCode = "NETWORKING_WITHOUT_ENDPOINTS"

@@ -133,6 +133,10 @@ func (e *enable) preflight(ctx workflow.Context) error {
 func (e *enable) settle(ctx workflow.Context, t target, found []cmk.Finding) error {
 	r := e.request
 	e.feed, e.now = e.seen.Project.Feed, e.seen.Project.Encryption
+	if selected := e.selected(); slices.ContainsFunc(selected, deleting) && workflow.GetVersion(ctx, "leave-out-deleted", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		mostRegionsFirst(selected)
+		t.clusters = selected
+	}
 	e.target, e.status.Findings = t, found
 	p := plan(r, e.seen, e.target)
 	e.status.Plan = &p
@@ -150,6 +154,11 @@ func (e *enable) settle(ctx workflow.Context, t target, found []cmk.Finding) err
 	e.endpoints.saw(ctx, e.endpoints.current)
 	e.show(ctx)
 	return e.refuseErrors(r.DryRun)
+}
+
+// selected are the clusters that were asked for.
+func (e *enable) selected() []activities.Cluster {
+	return slices.DeleteFunc(slices.Clone(e.seen.Project.Clusters), func(c activities.Cluster) bool { return !e.request.Clusters.Selects(c.Name) })
 }
 
 // inUse says whether a cluster reaches its key in a region already.

@@ -25,7 +25,7 @@ type target struct {
 	regions []string
 	// replicate are the regions to which the key is replicated.
 	replicate []string
-	// clusters are those selected, in the order in which they are switched.
+	// clusters are those selected, in the order in which they are switched, but for those that are being deleted.
 	clusters []activities.Cluster
 	// accessRole is the project's role that stands for the IAM role already, if any.
 	accessRole *activities.AccessRole
@@ -93,17 +93,27 @@ func assessClusters(f *findings, r cmk.EnableRequest, s seen, t *target) {
 		}
 	}
 	for _, c := range s.Project.Clusters {
-		if !slices.Equal(c.Clouds, []string{cmk.ProviderAWS}) {
+		if !slices.Equal(c.Clouds, []string{cmk.ProviderAWS}) && !deleting(c) {
 			f.err(cmk.FindingClusterNotOnAWS, c.Name, "private networking supports single-cloud deployments on AWS only: move the cluster to another project",
 				"cluster %s runs on %s", c.Name, strings.Join(c.Clouds, ", "))
 		}
 		if !r.Clusters.Selects(c.Name) {
 			continue
 		}
+		if deleting(c) {
+			f.info(cmk.FindingClusterDeleting, c.Name, "cluster %s is being deleted, and left out", c.Name)
+			continue
+		}
 		t.clusters = append(t.clusters, c)
 		assessCluster(f, r, c)
 	}
-	slices.SortStableFunc(t.clusters, func(a, b activities.Cluster) int { return len(b.Regions) - len(a.Regions) })
+	mostRegionsFirst(t.clusters)
+}
+
+func deleting(c activities.Cluster) bool { return c.State == cmk.ClusterDeleting }
+
+func mostRegionsFirst(clusters []activities.Cluster) {
+	slices.SortStableFunc(clusters, func(a, b activities.Cluster) int { return len(b.Regions) - len(a.Regions) })
 }
 
 func assessCluster(f *findings, r cmk.EnableRequest, c activities.Cluster) {
@@ -150,7 +160,7 @@ func assessRegions(f *findings, r cmk.EnableRequest, s seen, t *target) {
 	}
 	for _, c := range s.Project.Clusters {
 		for _, region := range c.Regions {
-			if slices.Contains(t.regions, region) {
+			if slices.Contains(t.regions, region) || deleting(c) && c.Provider != cmk.ProviderAWS {
 				continue
 			}
 			switch {

@@ -78,6 +78,7 @@ func findingCases() map[string]findingCase {
 		string(cmk.FindingClusterTooSmall):   {cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Tiers = []string{"M2"} }},
 		string(cmk.FindingClusterPaused):     {cmk.SeverityError, "a", func(w world) { w.s.Project.Clusters[0].Paused = true }},
 		string(cmk.FindingClusterNotIdle):    {cmk.SeverityWarning, "a", func(w world) { w.s.Project.Clusters[0].State = cmk.ClusterUpdating }},
+		string(cmk.FindingClusterDeleting):   {cmk.SeverityInfo, "b", func(w world) { w.s.Project.Clusters[1].State = cmk.ClusterDeleting }},
 		string(cmk.FindingClusterUncovered):  {cmk.SeverityError, "b", func(w world) { w.r.Regions = []string{"US_EAST_1"} }},
 		string(cmk.FindingRegionUncovered):   {cmk.SeverityWarning, "EU_WEST_1", func(w world) { w.r.Regions, w.r.Clusters.Names = []string{"US_EAST_1"}, []string{"a"} }},
 		string(cmk.FindingNoRegions):         {cmk.SeverityError, "", func(w world) { w.s.Project.Clusters = nil }},
@@ -322,6 +323,19 @@ func TestUrgentEndpointsComeFirst(t *testing.T) {
 	s.Project.Clusters[0].Provider = cmk.ProviderAWS // in US_EAST_1, the second by name
 	target, _ := assess(request(), s)
 	require.Equal(t, []string{"US_EAST_1", "EU_WEST_1"}, target.regions)
+}
+
+// A cluster that is being deleted is left out, whatever else is wrong with it, and told.
+func TestClusterThatIsBeingDeletedIsLeftOut(t *testing.T) {
+	r, s := request(), healthy()
+	r.Regions = []string{"US_EAST_1"}
+	gone := &s.Project.Clusters[1] // with nodes in EU_WEST_1
+	gone.State, gone.Paused, gone.Tiers, gone.Clouds = cmk.ClusterDeleting, true, []string{"M0"}, []string{"GCP"}
+	target, found := assess(r, s)
+	require.Equal(t, []string{"a"}, clustersIn(target.clusters))
+	for _, f := range found {
+		require.True(t, f.Object != "b" && f.Severity != cmk.SeverityError || f.Code == cmk.FindingClusterDeleting, "%+v", f)
+	}
 }
 
 // However many clusters may go at once, the first goes alone until it is done.
