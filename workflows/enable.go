@@ -55,11 +55,16 @@ func newEnable(ctx workflow.Context, workflowType string, r cmk.EnableRequest) *
 }
 
 func (e *enable) steps(ctx workflow.Context) error {
-	if err := e.preflight(ctx); err != nil || e.request.DryRun {
+	if err := e.look(ctx); err != nil || e.request.DryRun {
 		return err
 	}
+	return e.untilAllAlong(ctx, e.carryOut)
+}
+
+// untilAllAlong carries out the steps, and again for clusters that have come meanwhile, if people say so.
+func (e *enable) untilAllAlong(ctx workflow.Context, steps func(workflow.Context) error) error {
 	for {
-		if err := e.carryOut(ctx); err != nil {
+		if err := steps(ctx); err != nil {
 			return err
 		}
 		if again, err := e.takeAlong(ctx); !again {
@@ -287,8 +292,7 @@ func (e *enable) requirePrivateNetworking(ctx workflow.Context) error {
 // createEndpoints creates the endpoints, and waits until each is ACTIVE and approved. In a project that preflight found
 // as it was asked for nobody is asked for approval either.
 func (e *enable) createEndpoints(ctx workflow.Context) error {
-	if e.status.Plan.Writes() == 0 && e.endpoints.allActive() {
-		e.approvals.waived = true
+	if e.approvals.waived = e.status.Plan.Writes() == 0 && e.endpoints.allActive(); e.approvals.waived {
 		return nil
 	}
 	e.enter(ctx, cmk.PhaseEndpoints)
@@ -481,7 +485,7 @@ func (e *enable) compare(ctx workflow.Context) error {
 		ProjectID: e.request.ProjectID, KeyID: e.target.keyID, RoleID: e.access.granted.ID, RoleARN: e.access.arn, Since: e.reachable, Until: deadline,
 		Endpoints: e.endpoints.ids(func(string) bool { return true }), Clusters: e.clusters.settled(),
 	}
-	if e.status.Workflow == cmk.EnableWithPrivateEndpoints && !e.request.Clusters.None {
+	if e.status.Workflow != cmk.AddPrivateEndpoints && !e.request.Clusters.None {
 		in.Known = clustersIn(e.seen.Project.Clusters)
 	}
 	var now activities.Verified

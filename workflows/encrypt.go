@@ -34,6 +34,10 @@ func (x *encryption) steps(ctx workflow.Context) error {
 	if err := x.look(ctx); err != nil || x.request.DryRun {
 		return err
 	}
+	return x.untilAllAlong(ctx, x.carryOut)
+}
+
+func (x *encryption) carryOut(ctx workflow.Context) error {
 	return inOrder(ctx, x.approvePlan, x.grantAccess, x.approveEndpoints, x.encryptClusters, x.encryptSearchNodes, x.takeSnapshots, x.verify)
 }
 
@@ -41,8 +45,7 @@ func (x *encryption) steps(ctx workflow.Context) error {
 // clusters reach their key already are relied on, and not asked for again; what Atlas puts in their place is.
 func (x *encryption) approveEndpoints(ctx workflow.Context) error {
 	x.reachable = x.status.Started
-	if x.status.Plan.Writes() == 0 {
-		x.approvals.waived = true
+	if x.approvals.waived = x.status.Plan.Writes() == 0; x.approvals.waived {
 		return nil
 	}
 	for _, region := range x.target.regions {

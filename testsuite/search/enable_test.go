@@ -87,7 +87,13 @@ func (e *enabling) once(so func(cmk.Status) bool, happen func(cmk.Status)) {
 
 func (e *enabling) end() outcome {
 	e.t.Helper()
-	o, err := e.execute(cmk.EnableWithPrivateEndpoints, e.request)
+	return e.endAs(cmk.EnableWithPrivateEndpoints, e.request)
+}
+
+// endAs carries out another procedure in its place.
+func (e *enabling) endAs(workflowType string, request any) outcome {
+	e.t.Helper()
+	o, err := e.execute(workflowType, request)
 	require.NoError(e.t, err)
 	require.NoError(e.t, e.judged(func(sim.Violation) bool { return false }))
 	return o
@@ -172,8 +178,13 @@ func TestPeopleAreAskedWhileAtlasWaitsForThem(t *testing.T) {
 // A cluster that comes while all clusters are put on the key is asked about: it is put there too, or left and told.
 func TestClusterThatComesMeanwhile(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []string{cmk.SignalRetry, cmk.SignalSkip} {
-		t.Run(answer, func(t *testing.T) {
+	encrypt := cmk.EncryptRequest{ProjectID: sim.ProjectA, Requester: requester, Approval: cmk.ApprovalPolicy{Mode: cmk.ApproveProvider}, Deadlines: deadlines()}
+	for _, c := range []struct{ workflow, answer string }{
+		{cmk.EnableWithPrivateEndpoints, cmk.SignalRetry}, {cmk.EnableWithPrivateEndpoints, cmk.SignalSkip},
+		{cmk.EncryptClusters, cmk.SignalRetry}, {cmk.EncryptClusters, cmk.SignalSkip},
+	} {
+		answer := c.answer
+		t.Run(c.workflow+"/"+answer, func(t *testing.T) {
 			t.Parallel()
 			e := newEnabling(t, startReady, nil)
 			e.once(awaits(cmk.AwaitingCluster), func(cmk.Status) {
@@ -183,7 +194,11 @@ func TestClusterThatComesMeanwhile(t *testing.T) {
 				require.Contains(t, s.Awaiting[0].What, "added")
 				e.signal(answer, cmk.Resolution{By: alice})
 			})
-			o := e.end()
+			var request any = e.request
+			if c.workflow == cmk.EncryptClusters {
+				request = encrypt
+			}
+			o := e.endAs(c.workflow, request)
 			require.Empty(t, o.failed, o.report.Problem)
 			at := slices.IndexFunc(e.project().Clusters, func(c atlassim.ClusterState) bool { return c.Name == "added" })
 			require.Equal(t, answer == cmk.SignalRetry, onKey(e.project().Clusters[at]))
