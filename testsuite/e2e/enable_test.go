@@ -191,16 +191,7 @@ func TestPlanIsApprovedBeforeAnythingIsWritten(t *testing.T) {
 	st := s.until(run, "waiting for the plan's approval", func(st cmk.Status) bool { return st.Phase == cmk.PhasePlanApproval })
 	require.Empty(t, s.writes())
 
-	// By update, the answer comes at once.
-	update := func(d cmk.Decision) error {
-		handle, err := s.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
-			WorkflowID: run.GetID(), UpdateName: cmk.SignalApprove, Args: []any{d}, WaitForStage: client.WorkflowUpdateStageCompleted,
-		})
-		if err != nil {
-			return err
-		}
-		return handle.Get(t.Context(), nil)
-	}
+	update := func(d cmk.Decision) error { return s.update(run, cmk.SignalApprove, d) }
 	require.ErrorContains(t, update(cmk.Decision{By: "requester"}), cmk.RefusedRequester)
 	require.ErrorContains(t, update(cmk.Decision{By: "ann", Plan: "another"}), cmk.RefusedOtherPlan)
 	require.NoError(t, update(cmk.Decision{By: "ann", Plan: st.Plan.Hash}))

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -128,12 +127,7 @@ func TestTenThousandSignals(t *testing.T) {
 	require.True(t, waitingForApproval(st))
 
 	s.act(atlassim.Act{Kind: atlassim.Approve})
-	handle, err := s.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
-		WorkflowID: run.GetID(), UpdateID: uuid.NewString(), UpdateName: cmk.SignalApproveEndpoint,
-		Args: []any{cmk.Decision{By: "approver", Region: cmk.AllRegions}}, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	require.NoError(t, err)
-	require.NoError(t, handle.Get(t.Context(), nil))
+	require.NoError(t, s.update(run, cmk.SignalApproveEndpoint, cmk.Decision{By: "approver", Region: cmk.AllRegions}))
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
 	require.True(t, report.Verified)

@@ -127,6 +127,15 @@ func TestTwoPeopleApprove(t *testing.T) {
 			return n.Reminder && n.WorkflowID == run.GetID() && len(n.Asked) == 3 && n.Asked[0].Signal == cmk.SignalApproveEndpoint
 		})
 	}, patience, 50*time.Millisecond, "nobody is asked again")
+	// By update, the answer comes at once, and says of one endpoint that it has been approved.
+	one := endpointIn(st, "EU_WEST_1")
+	err := s.update(run, cmk.SignalApproveEndpoint, cmk.Decision{By: "ann", Endpoint: one.ID})
+	require.ErrorContains(t, err, cmk.RefusedRepeated)
+	require.NoError(t, s.update(run, cmk.SignalApproveEndpoint, cmk.Decision{By: "ben", Endpoint: one.ID}))
+	st, err = s.status(run)
+	require.NoError(t, err)
+	require.Equal(t, cmk.ApprovalApproved, endpointIn(st, "EU_WEST_1").Approval)
+	require.Equal(t, cmk.ApprovalWaiting, endpointIn(st, "US_EAST_1").Approval)
 	s.approveAll(run)
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)
@@ -138,7 +147,7 @@ func TestTwoPeopleApprove(t *testing.T) {
 	require.GreaterOrEqual(t, written, 0, "%+v", report.Writes)
 	taken := slices.DeleteFunc(s.writes(), func(w string) bool { return !strings.Contains(w, "napshot") })
 	require.Len(t, taken, 1, "%v", s.writes())
-	s.record(run, "enable-two-people")
+	s.record(run, "enable-two-people-one-by-update")
 }
 
 // Regions are asked for before anything is created in them, where that is the policy.

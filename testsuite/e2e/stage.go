@@ -183,6 +183,18 @@ func (s *stage) approveAll(run client.WorkflowRun) {
 		cmk.Decision{By: "approver", Region: cmk.AllRegions, Reason: "test"}))
 }
 
+// update sends a message as an update: the answer comes at once.
+func (s *stage) update(run client.WorkflowRun, name string, payload any) error {
+	s.t.Helper()
+	handle, err := s.temporal.UpdateWorkflow(s.t.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: run.GetID(), UpdateName: name, Args: []any{payload}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return err
+	}
+	return handle.Get(s.t.Context(), nil)
+}
+
 // approveWhenAsked approves each endpoint whenever the run asks, by its id where it has one, until the run has ended.
 func (s *stage) approveWhenAsked(run client.WorkflowRun) {
 	s.t.Helper()
