@@ -11,6 +11,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/world"
 )
 
@@ -129,4 +130,22 @@ func TestEndpointStuckAsksAPerson(t *testing.T) {
 			require.True(t, report.Verified)
 		})
 	}
+}
+
+// A window that can be left neither way is told as open, once a person has given up on it.
+func TestWindowLeftOpenIsTold(t *testing.T) {
+	t.Parallel()
+	config := grown(func(p *atlassim.Project) { p.Encryption.Private, p.Endpoints = false, nil })
+	config.Atlas.Durations.EndpointCreate = world.Always(2 * time.Hour) // longer than the deadline, at this scale
+	config.Faults = []fault.Rule{{System: "atlas", Operation: "requestGroupEncryptionAtRestPrivateEndpointDeletion", Kind: fault.Status, Status: 403}}
+	s := newStage(t, shared, sim.Options{World: config})
+	s.start()
+	run := s.enable(func(r *cmk.EnableRequest) { r.Deadlines.Endpoint = cmk.Duration(time.Second) })
+	s.approveAll(run)
+	s.answer(run, "leave the window", cmk.SignalAbort)
+	report, failed := s.outcome(run)
+	require.Equal(t, cmk.ErrAborted, failed)
+	require.Equal(t, cmk.StateWindow, report.State)
+	require.Zero(t, report.Windows[0].Until)
+	s.record(run, "enable-window-left-open")
 }

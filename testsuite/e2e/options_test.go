@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/awssim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/fault"
 )
 
 // In read-only mode the worker shows the documents and waits; what it shows, put in place by somebody else, works.
@@ -65,19 +67,43 @@ func TestMissingReplicaIsMade(t *testing.T) {
 	require.Empty(t, s.writes())
 
 	run := s.enable(func(r *cmk.EnableRequest) { r.Replicas = cmk.ReplicasCreate })
+	s.until(run, "waiting for approval", waitingForApproval)
+	s.addCluster()
 	s.approveAll(run)
+	s.answer(run, "clusters that have come since", cmk.SignalSkip)
 	report, failed = s.result(run)
 	require.Empty(t, failed, report.Problem)
 	require.True(t, report.Verified)
 	require.Equal(t, cmk.SystemKMS, report.Writes[0].System)
+	require.Len(t, report.Clusters, 4)
 	once(t, s.writes())
-	s.record(run, "enable-replica-made")
+	s.record(run, "enable-replica-made-cluster-left")
 }
 
+// addCluster has somebody create a cluster, in a region that is among those that are covered.
+func (s *stage) addCluster() {
+	s.t.Helper()
+	s.act(atlassim.Act{Kind: atlassim.AddCluster, Add: &atlassim.Cluster{Name: "added", Regions: []atlassim.Region{{Name: "EU_WEST_1", Electable: 3}}}})
+}
+
+// answer waits until people are asked about a step, and says what they say.
+func (s *stage) answer(run client.WorkflowRun, step, signal string) {
+	s.t.Helper()
+	s.until(run, "asking about "+step, func(st cmk.Status) bool { return askingPerson(st) && st.Awaiting[0].Step == step })
+	require.NoError(s.t, s.temporal.SignalWorkflow(s.t.Context(), run.GetID(), "", signal, cmk.Resolution{By: "ann", Step: step}))
+}
+
+// Paused clusters are resumed, search nodes follow, and a cluster that somebody has created meanwhile is taken along. People are
+// asked about whatever is refused past the point of no return, the verification included.
 func TestPausedClusterIsResumedAndSearchNodesFollow(t *testing.T) {
 	t.Parallel()
 	config := sim.DefaultConfig()
-	config.Atlas.Projects[0].Clusters[1].Paused = true
+	paused := &config.Atlas.Projects[0].Clusters[1]
+	paused.Paused = true
+	config.Faults = []fault.Rule{
+		{System: "atlas", Operation: "updateGroupCluster", Kind: fault.Status, Status: 403, Times: 1},
+		{System: "atlas", Operation: "updateGroupEncryptionAtRest", Kind: fault.Status, Status: 403, After: 2, Times: 1}, // after the key, and networking
+	}
 	s := newStage(t, shared, sim.Options{World: &config})
 	s.start()
 	report, failed := s.result(s.enable(nil))
@@ -85,14 +111,27 @@ func TestPausedClusterIsResumedAndSearchNodesFollow(t *testing.T) {
 
 	run := s.enable(func(r *cmk.EnableRequest) { r.ResumePaused, r.SearchNodes, r.Parallel = true, true, 4 })
 	s.approveAll(run)
+	s.answer(run, "resume "+paused.Name, cmk.SignalRetry)
+	s.until(run, "asking about the search nodes", askingPerson)
+	s.addCluster()
+	s.answer(run, "put search nodes on the key", cmk.SignalRetry)
+	s.until(run, "asking about the cluster that has come", func(st cmk.Status) bool { return askingPerson(st) && strings.Contains(st.Awaiting[0].What, "added") })
+	for _, kind := range []string{sim.DisableKey, sim.EnableKey} {
+		require.NoError(t, s.world.Act(sim.Act{Act: atlassim.Act{Kind: kind, Region: "US_EAST_1"}, Key: awssim.MultiRegionKeyARN}))
+		s.act(atlassim.Act{Kind: atlassim.CheckKeys})
+	}
+	s.answer(run, "clusters that have come since", cmk.SignalRetry)
+	s.answer(run, "verification", cmk.SignalRetry)
 	report, failed = s.result(run)
 	require.Empty(t, failed, report.Problem)
 	require.True(t, report.Verified)
+	require.Len(t, report.Clusters, 5)
 	for _, c := range report.Clusters {
 		require.True(t, c.Done, c.Name)
 	}
+	require.True(t, slices.ContainsFunc(report.Findings, func(f cmk.Finding) bool { return f.Code == cmk.FindingKeyAlarm }))
 	require.True(t, s.world.State().Atlas.Projects[0].SearchNodes)
-	s.record(run, "enable-resumed-search-parallel")
+	s.record(run, "enable-resumed-search-asked-about-everything")
 }
 
 // Two people must approve, by signal or by update, and neither may be who asked. They are asked again through the webhook

@@ -92,8 +92,12 @@ func TestEveryStartingPoint(t *testing.T) {
 		world *sim.Config
 		// before is what has happened just before the change begins.
 		before func(s *stage)
-		// act is what the world does while the change waits for the endpoints.
-		act *atlassim.Act
+		// act is what the world does while the change waits for the endpoints, which it leaves to Atlas alone if alone is set, and
+		// switches no cluster.
+		act   *atlassim.Act
+		alone bool
+		// reject has somebody reject an endpoint that is in use; others go on with it.
+		reject string
 		// writes is how many there must be, windows how often clusters were without a path.
 		writes, windows int
 	}{
@@ -120,14 +124,15 @@ func TestEveryStartingPoint(t *testing.T) {
 			unswitched(p)
 			p.Endpoints = p.Endpoints[:1]
 		}), writes: 2 + clusters},
-		"networking-without-endpoints": {world: grown(func(p *atlassim.Project) { p.Endpoints = nil }), writes: 3},
-		"some-clusters":                {world: grown(func(p *atlassim.Project) { p.Clusters[0].Provider, p.Clusters[3].Provider = "", "" }), writes: 2},
-		"endpoint-initiating":          {world: grown(west("INITIATING")), act: &atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_WEST_2"}, writes: clusters},
-		"endpoint-pending-acceptance":  {world: grown(west("PENDING_ACCEPTANCE")), act: &atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_WEST_2"}, writes: clusters},
-		"endpoint-active":              {world: grown(west("ACTIVE")), writes: clusters},
-		"endpoint-failed":              {world: grown(west("FAILED")), writes: 1 + 1 + clusters},
-		"endpoint-pending-recreation":  {world: grown(west("ACTIVE")), before: loseWest, writes: clusters},
-		"endpoint-deleting":            {world: grown(west("ACTIVE")), before: deleteWest, writes: 1 + clusters},
+		"networking-without-endpoints":      {world: grown(func(p *atlassim.Project) { p.Endpoints = nil }), writes: 3},
+		"some-clusters-one-rejected":        {world: grown(func(p *atlassim.Project) { p.Clusters[0].Provider, p.Clusters[3].Provider = "", "" }), reject: "EU_WEST_1", writes: 2},
+		"endpoint-initiating":               {world: grown(west("INITIATING")), act: &atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_WEST_2"}, writes: clusters},
+		"endpoint-pending-acceptance":       {world: grown(west("PENDING_ACCEPTANCE")), act: &atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_WEST_2"}, writes: clusters},
+		"endpoint-pending-acceptance-alone": {world: grown(west("PENDING_ACCEPTANCE")), act: &atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_WEST_2"}, alone: true},
+		"endpoint-active":                   {world: grown(west("ACTIVE")), writes: clusters},
+		"endpoint-failed":                   {world: grown(west("FAILED")), writes: 1 + 1 + clusters},
+		"endpoint-pending-recreation":       {world: grown(west("ACTIVE")), before: loseWest, writes: clusters},
+		"endpoint-deleting":                 {world: grown(west("ACTIVE")), before: deleteWest, writes: 1 + clusters},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +142,20 @@ func TestEveryStartingPoint(t *testing.T) {
 			}
 			already := len(s.writes())
 			s.start()
-			run := s.enable(nil)
+			run := s.enable(func(r *cmk.EnableRequest) {
+				if c.alone {
+					r.Approval.Mode, r.Clusters.None = cmk.ApproveProvider, true
+				}
+			})
+			if c.reject != "" {
+				s.until(run, "waiting for approval", waitingForApproval)
+				err := s.update(run, cmk.SignalRejectEndpoint, cmk.Decision{By: "approver", Region: c.reject})
+				require.ErrorContains(t, err, cmk.RefusedInUse)
+				s.answer(run, "rejected endpoint", cmk.SignalRetry)
+			}
+			if c.alone {
+				s.until(run, "waiting for acceptance", waitingForApproval)
+			}
 			if c.act != nil {
 				s.until(run, "waiting for the endpoint", func(st cmk.Status) bool {
 					return slices.ContainsFunc(st.Awaiting, func(w cmk.Wait) bool { return w.For == cmk.AwaitingEndpoint })
