@@ -372,7 +372,7 @@ func (c *change) settleRejections(ctx workflow.Context) {
 	workflow.GoNamed(apart, "rejections of endpoints in use", func(ctx workflow.Context) {
 		for workflow.Await(ctx, func() bool { return c.approvals.contested != nil }) == nil && c.disputed == nil {
 			if workflow.GetVersion(ctx, "ask-about-rejection-in-use", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
-				err := failure(cmk.ErrRejected, "%s rejects a private endpoint through which a cluster reaches its key: it stays, retry goes on with it, abort ends the change", c.approvals.contested.By)
+				err := failure(cmk.ErrRejected, "%s rejects the private endpoint of a region where a cluster on the key has nodes: retry goes on with it, abort ends the change and leaves it", c.approvals.contested.By)
 				if c.askPerson(ctx, "rejected endpoint", err, false) == cmk.SignalAbort {
 					c.disputed = failure(cmk.ErrAborted, "%s", reason(err))
 				}
