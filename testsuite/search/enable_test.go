@@ -216,7 +216,7 @@ func TestReSyncOfAnEarlierRun(t *testing.T) {
 	require.Equal(t, cmk.ErrAborted, first.end().failed)
 	require.True(t, slices.ContainsFunc(first.project().Clusters, func(c atlassim.ClusterState) bool { return c.State == cmk.ClusterUpdating }))
 
-	next := &enabling{first.stage.newRun(), t, first.request}
+	next := &enabling{first.newRun(), t, first.request}
 	next.request.Deadlines.Cluster = cmk.Duration(72 * time.Hour)
 	o := next.end()
 	require.Empty(t, o.failed, o.report.Problem)
