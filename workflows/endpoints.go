@@ -190,6 +190,9 @@ func (e *endpointSet) awaitActive(ctx workflow.Context) error {
 // awaitReady waits until every region's endpoint is ACTIVE and approved.
 func (e *endpointSet) awaitReady(ctx workflow.Context) error {
 	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Endpoint))
+	// What people are to approve, since the endpoints stood, and until when they may: one that comes and goes asks nothing new.
+	var asked []string
+	var by time.Time
 	for {
 		if region := e.approvals.rejectedRegion(); region != "" {
 			return failure(cmk.ErrRejected, "the private endpoint in %s was rejected", region)
@@ -208,7 +211,11 @@ func (e *endpointSet) awaitReady(ctx workflow.Context) error {
 				return nil
 			}
 			// The endpoints stand; what remains is for people, whose deadline is their own.
-			if err := e.watchWhileApproving(ctx); err != nil {
+			ids := e.unapproved()
+			if len(ids) == 0 || slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(asked, id) }) {
+				asked, by = ids, workflow.Now(ctx).Add(time.Duration(e.deadlines.Approval))
+			}
+			if err := e.watchWhileApproving(ctx, by); err != nil {
 				return err
 			}
 			continue
@@ -233,6 +240,17 @@ func (e *endpointSet) allActive() bool {
 
 func (e *endpointSet) allApproved() bool {
 	return !slices.ContainsFunc(e.regions, func(region string) bool { return !e.approvals.passes(region) })
+}
+
+// unapproved are the endpoints that people have not approved yet.
+func (e *endpointSet) unapproved() []string {
+	var ids []string
+	for _, region := range e.regions {
+		if p := e.in(region); p != nil && !e.approvals.passes(region) {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }
 
 func (e *endpointSet) failedRegions() []string {
@@ -273,8 +291,7 @@ func (e *endpointSet) watchUntil(ctx workflow.Context, deadline time.Time, idle 
 }
 
 // watchWhileApproving waits for people, and keeps an eye on the endpoints.
-func (e *endpointSet) watchWhileApproving(ctx workflow.Context) error {
-	deadline := workflow.Now(ctx).Add(time.Duration(e.deadlines.Approval))
+func (e *endpointSet) watchWhileApproving(ctx workflow.Context, deadline time.Time) error {
 	err := e.watchUntil(ctx, deadline, true, func() bool {
 		return e.allApproved() && e.undisputed() || e.disputed != nil || e.approvals.rejectedRegion() != ""
 	})

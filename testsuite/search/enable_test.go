@@ -175,6 +175,26 @@ func TestPeopleAreAskedWhileAtlasWaitsForThem(t *testing.T) {
 	}
 }
 
+// How long people may take does not begin anew with every endpoint that comes and goes.
+func TestApprovalDeadlineOutlastsEndpointsThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	const deadline = 10 * time.Hour
+	e := newEnabling(t, startKey, nil)
+	e.request.Regions, e.request.Clusters.None = regions()[:1], true
+	e.request.Approval.Mode, e.request.Deadlines.Approval = cmk.ApproveUse, cmk.Duration(deadline)
+	for h := time.Duration(2); h < 18; h += 4 {
+		e.in(h*time.Hour, func() {
+			e.tell(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_EAST_1", Status: string(cmk.EndpointPendingAcceptance)})
+		})
+		e.in((h+1)*time.Hour, func() {
+			e.tell(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_EAST_1", Status: string(cmk.EndpointActive)})
+		})
+	}
+	o := e.end()
+	require.Equal(t, cmk.ErrExpired, o.failed, o.report.Problem)
+	require.InDelta(t, deadline.Hours(), o.report.Ended.Sub(o.report.Started).Hours(), 1.5)
+}
+
 // A cluster that comes while all clusters are put on the key is asked about: it is put there too, or left and told.
 func TestClusterThatComesMeanwhile(t *testing.T) {
 	t.Parallel()
