@@ -43,16 +43,17 @@ func (e *Experience) learn(k change, took time.Duration) {
 	e.took[k] = e.took[k][max(0, len(e.took[k])-remembered):]
 }
 
-// earliest is after how long changes of a kind have ended at the earliest; false until there is enough experience.
-func (e *Experience) earliest(k change) (time.Duration, bool) {
+// span is after how long changes of a kind have ended at the earliest and at the latest; false until there is enough
+// experience.
+func (e *Experience) span(k change) (from, to time.Duration, known bool) {
 	if e == nil {
-		return 0, false
+		return 0, 0, false
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.took[k]) < telling {
-		return 0, false
+		return 0, 0, false
 	}
 	const margin = 0.97 // what was noticed was late, and the next may be the fastest yet
-	return time.Duration(float64(slices.Min(e.took[k])) * margin), true
+	return time.Duration(float64(slices.Min(e.took[k])) * margin), slices.Max(e.took[k]), true
 }

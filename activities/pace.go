@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -56,8 +57,8 @@ type wait struct {
 
 // due is when the end of a change is expected, as time since its beginning.
 type due struct {
-	// from is the earliest, as a rule; zero expects it at any time.
-	from time.Duration
+	// from is the earliest, as a rule; zero expects it at any time. to, when set, is the latest, as a rule.
+	from, to time.Duration
 	// learned says that experience tells, rather than a setting.
 	learned bool
 	// sharp, when set, is until when the end is nearly certain: then looks come twice as often.
@@ -66,8 +67,8 @@ type due struct {
 
 // expected is when a change of a kind is due.
 func (p Pace) expected(k change) due {
-	if from, known := p.Experience.earliest(k); known {
-		return due{from: from, learned: true}
+	if from, to, known := p.Experience.span(k); known {
+		return due{from: from, to: to, learned: true}
 	}
 	switch k {
 	case endpointMade:
@@ -103,11 +104,14 @@ func (p Pace) next(w wait, now time.Time) time.Duration {
 		d = min(max(early, p.Shortest), p.Longest)
 	case age < w.due.sharp:
 		d = p.Shortest / 2
+	case age < w.due.to:
+		d = max(p.within(w.due, age), p.Shortest/2)
 	default:
-		d = min(max(time.Duration(float64(age)*p.Growth), p.Shortest), p.Longest)
+		d = p.overdue(age)
 	}
 	if w.urgent && age >= w.due.from {
-		d = min(d, p.Shortest/3)
+		const share = 0.02 // however long it takes, it is noticed no later than by that
+		d = min(d, max(time.Duration(float64(age)*share), p.Shortest/5))
 	}
 	switch left := w.until.Sub(now); {
 	case w.until.IsZero() || d <= left:
@@ -117,6 +121,21 @@ func (p Pace) next(w wait, now time.Time) time.Duration {
 		d = max(left-100*time.Millisecond, time.Millisecond)
 	}
 	return d
+}
+
+// overdue is the interval between looks that come at even intervals, for what may end at any time.
+func (p Pace) overdue(age time.Duration) time.Duration {
+	return min(max(time.Duration(float64(age)*p.Growth), p.Shortest), p.Longest)
+}
+
+// within is the interval between looks from when a change is due until it is so at the latest: the longer it has not ended,
+// the likelier it ends next, and looks that come the sooner for that notice it as early as more of them would at even
+// intervals. With 1.5 it would be noticed as
+// early as at those, in the mean.
+func (p Pace) within(d due, age time.Duration) time.Duration {
+	const asEarly = 1.4
+	left := float64(d.to-age) / float64(d.to-d.from)
+	return min(time.Duration(asEarly*math.Sqrt(left)*float64(p.overdue(age))), p.Longest)
 }
 
 // wait is the delay until the next look of the activity that runs under ctx, for what may end at any time.

@@ -33,6 +33,15 @@ func TestPace(t *testing.T) {
 	require.Equal(t, 80*time.Second, next(learned, 0))
 	require.Equal(t, 5*time.Second, next(learned, 80*time.Second))
 	require.Equal(t, 5*time.Minute, next(wait{due: due{from: time.Hour, learned: true}}, 0))
+
+	// From when it is due to when it is so at the latest, looks come ever sooner.
+	span := wait{due: due{from: 80 * time.Second, to: 120 * time.Second, learned: true}}
+	require.Equal(t, 80*time.Second, next(span, 0))
+	require.Equal(t, 7*time.Second, next(span, 80*time.Second))
+	require.Equal(t, 3850*time.Millisecond, next(span, 110*time.Second).Round(time.Millisecond))
+	require.Equal(t, 2500*time.Millisecond, next(span, 119*time.Second))
+	require.Equal(t, 6*time.Second, next(span, 120*time.Second))
+
 	one := wait{due: alike(100 * time.Second)}
 	require.Equal(t, 97*time.Second, next(one, 0))
 	require.Equal(t, 2500*time.Millisecond, next(one, 97*time.Second))
@@ -40,7 +49,8 @@ func TestPace(t *testing.T) {
 
 	// While nodes have no path every second counts, though not before anything can have changed.
 	require.Equal(t, 40*time.Second, next(wait{due: set.due, urgent: true}, 0))
-	require.Less(t, next(wait{due: set.due, urgent: true}, 80*time.Second), 2*time.Second)
+	require.Equal(t, 1600*time.Millisecond, next(wait{due: set.due, urgent: true}, 80*time.Second))
+	require.Equal(t, 2*time.Second, next(wait{due: set.due, urgent: true}, 100*time.Second))
 
 	// A delay that reaches beyond the deadline would end the wait early.
 	require.Less(t, next(wait{until: start.Add(3 * time.Second)}, 0), 3*time.Second)
@@ -56,19 +66,19 @@ func TestExperience(t *testing.T) {
 	p.Experience.learn(endpointMade, -time.Second) // a clock that was set back tells nothing
 	require.Equal(t, due{from: 2 * time.Minute}, p.expected(endpointMade), "so few do not tell")
 	p.Experience.learn(endpointMade, 300*time.Second)
-	require.Equal(t, due{from: 97 * time.Second, learned: true}, p.expected(endpointMade))
+	require.Equal(t, due{from: 97 * time.Second, to: 300 * time.Second, learned: true}, p.expected(endpointMade))
 	require.Equal(t, due{from: time.Minute}, p.expected(clusterChanged), "each kind has its own")
 
 	// What is long past is forgotten.
 	for range remembered {
 		p.Experience.learn(endpointMade, 400*time.Second)
 	}
-	require.Equal(t, due{from: 388 * time.Second, learned: true}, p.expected(endpointMade))
+	require.Equal(t, due{from: 388 * time.Second, to: 400 * time.Second, learned: true}, p.expected(endpointMade))
 	require.Len(t, p.Experience.took[endpointMade], remembered)
 
 	var none *Experience
 	none.learn(clusterChanged, time.Minute)
-	_, known := none.earliest(clusterChanged)
+	_, _, known := none.span(clusterChanged)
 	require.False(t, known)
 }
 
