@@ -62,6 +62,8 @@ type LeaveInput struct {
 	// in their place.
 	Endpoints []string `json:"endpoints"`
 	Regions   []string `json:"regions"`
+	// Followed says that the change that comes next is one that Atlas refuses while a private endpoint exists.
+	Followed bool `json:"followed,omitempty"`
 	// Encryption is the project's setting as the change knows it.
 	Encryption Encryption `json:"encryption"`
 }
@@ -97,7 +99,7 @@ func (a *Atlas) LeavePrivateNetworking(ctx context.Context, in LeaveInput) (*Lef
 	if err := a.delete(ctx, in.ProjectID, all); err != nil {
 		return nil, err
 	}
-	if len(all) == 0 { // and a second look: a list has been seen empty before its time
+	if len(all) == 0 && !askedForAll(ctx) { // and a second look: a list has been seen empty before its time
 		if all, err = a.endpoints(ctx, in.ProjectID); err != nil {
 			return nil, err
 		}
@@ -118,6 +120,12 @@ func (a *Atlas) LeavePrivateNetworking(ctx context.Context, in LeaveInput) (*Lef
 		Enabled: &enabled, CustomerMasterKeyID: &now.KeyID, Region: &now.Region, RoleId: &now.RoleID, RequirePrivateNetworking: &required,
 	})
 	return &Left{}, err
+}
+
+// askedForAll says whether an earlier attempt has asked for the deletion of all endpoints. Then one look at an empty list will
+// do, where a change follows that Atlas refuses while one exists.
+func askedForAll(ctx context.Context) (all bool) {
+	return activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &all) == nil && all
 }
 
 // whileDeleting is the delay until the next look at endpoints that are being deleted; urgent inside a window, of which
@@ -194,11 +202,14 @@ func (a *Atlas) delete(ctx context.Context, projectID string, endpoints []Endpoi
 			return atlasError(err, response, "delete private endpoint %s in %s", e.ID, e.Region)
 		}
 	}
+	if len(endpoints) > 0 {
+		activity.RecordHeartbeat(ctx, true)
+	}
 	return nil
 }
 
-// DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more in two looks. It
-// refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
+// DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more in two looks, or, when
+// another change is to follow that Atlas refuses while one exists, in one. It refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
 // one of them, with no other ACTIVE endpoint there; and to begin, with NotEnterable while one of them cannot be
 // deleted.
 func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, error) {
@@ -215,6 +226,10 @@ func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, erro
 	}
 	if e := undeletable(here); e != nil && untouched(here, in.Endpoints) {
 		return nil, final(cmk.ErrNotEnterable, "private endpoint %s in %s is %s, and cannot be deleted yet", e.ID, e.Region, e.Status)
+	}
+	if len(here) == 0 && in.Followed && askedForAll(ctx) {
+		a.learnDeletion(ctx)
+		return &Left{}, nil
 	}
 	if len(here) == 0 { // and a second look: a list has been seen empty before its time
 		again, err := a.endpoints(ctx, in.ProjectID)

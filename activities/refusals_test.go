@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/atlas-sdk/v20250312020/admin"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/atlas-cmk/atlas-cmk/activities"
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -314,5 +315,28 @@ func TestEmptyListIsNotTrusted(t *testing.T) {
 		require.Equal(t, cmk.ErrNotReady, typeOf(step(leave(atlas), g.leave())))
 		require.Equal(t, 2, lists.lists)
 		require.Zero(t, g.applied())
+	}
+}
+
+// Once the deletion of all endpoints has been asked for, an empty list is looked at again only where nothing follows that Atlas
+// would refuse.
+func TestEmptyListIsTrustedBeforeWhatAtlasRefuses(t *testing.T) {
+	g := newGuarded(t, oneReplica{})
+	for name, c := range map[string]struct{ followed, asked, once bool }{
+		"followed, all asked for": {true, true, true}, "followed": {true, false, false}, "last": {false, true, false},
+	} {
+		lists := &emptyOnce{}
+		api, err := activities.AtlasAccess{BaseURL: g.AtlasURL, ClientID: sim.ClientID, ClientSecret: sim.ClientSecret, Transport: lists}.Client("test")
+		require.NoError(t, err)
+		atlas := activities.NewAtlas(api, nil, &held{}, activities.Pace{Shortest: time.Millisecond, Longest: time.Millisecond}, sim.ClientID)
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestActivityEnvironment()
+		env.RegisterActivity(atlas.DeleteEndpoints)
+		env.SetHeartbeatDetails(c.asked)
+		in := g.leave()
+		in.Followed = c.followed
+		_, err = env.ExecuteActivity(atlas.DeleteEndpoints, in)
+		require.Equal(t, c.once, err == nil, name)
+		require.Equal(t, c.once, lists.lists == 1, name)
 	}
 }

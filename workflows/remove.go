@@ -148,7 +148,7 @@ func (r *remove) deleteAll(ctx workflow.Context) error {
 		r.enter(ctx, cmk.PhaseEndpoints)
 		r.pivoted = true
 		err := r.heed(ctx, "delete the private endpoints", func(ctx workflow.Context) error {
-			return r.deleteEndpoints(ctx, r.endpoints.current, regions)
+			return r.deleteEndpoints(ctx, r.endpoints.current, regions, false)
 		})
 		if errorType(err) != cmk.ErrNotEnterable {
 			return err

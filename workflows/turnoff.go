@@ -104,7 +104,7 @@ func (d *disable) disableEncryption(ctx workflow.Context, look int) error {
 // deleteRest deletes the endpoints that are left when no cluster needs them any more.
 func (d *disable) deleteRest(ctx workflow.Context) error {
 	return d.heed(ctx, "delete the private endpoints", func(ctx workflow.Context) error {
-		return d.deleteEndpoints(ctx, d.endpoints.current, regionsOf(d.endpoints.current))
+		return d.deleteEndpoints(ctx, d.endpoints.current, regionsOf(d.endpoints.current), true)
 	})
 }
 
@@ -139,10 +139,11 @@ func (d *disable) releaseLate(ctx workflow.Context, late []activities.Cluster) e
 	return inOrder(ctx, d.resumeClusters, d.releaseClusters)
 }
 
-// deleteEndpoints deletes endpoints that no cluster needs any more, and those that appear in their place.
-func (x *exit) deleteEndpoints(ctx workflow.Context, endpoints []activities.Endpoint, regions []string) error {
+// deleteEndpoints deletes endpoints that no cluster needs any more, and those that appear in their place. followed says that
+// what comes next is a change that Atlas refuses while one exists.
+func (x *exit) deleteEndpoints(ctx workflow.Context, endpoints []activities.Endpoint, regions []string, followed bool) error {
 	for {
-		in := activities.LeaveInput{Lease: x.under(), ProjectID: x.projectID(), Endpoints: endpointIDs(endpoints), Regions: regions}
+		in := activities.LeaveInput{Lease: x.under(), ProjectID: x.projectID(), Endpoints: endpointIDs(endpoints), Regions: regions, Followed: followed}
 		var left activities.Left
 		deadline := workflow.Now(ctx).Add(time.Duration(x.options.Deadlines.Endpoint))
 		done := x.await(ctx, cmk.Wait{For: cmk.AwaitingEndpoint, What: "private endpoints to be deleted in " + strings.Join(regions, ", "), Until: deadline})
