@@ -13,10 +13,11 @@ import (
 
 // Dependents is what depends on a project's key besides the nodes of its clusters, and what the way out must know.
 type Dependents struct {
-	// SearchNodes is the project's setting, Search are the deployments.
-	SearchNodes bool               `json:"searchNodes"`
-	Search      []SearchDeployment `json:"search,omitempty"`
-	Snapshots   []Snapshots        `json:"snapshots,omitempty"`
+	// SearchNodes is the project's setting, Search are the deployments, unless SearchUnread.
+	SearchNodes  bool               `json:"searchNodes"`
+	Search       []SearchDeployment `json:"search,omitempty"`
+	SearchUnread bool               `json:"searchUnread,omitempty"`
+	Snapshots    []Snapshots        `json:"snapshots,omitempty"`
 	// ComplianceRequires is true when a Backup Compliance Policy requires encryption with the project's own key.
 	ComplianceRequires bool `json:"complianceRequires,omitempty"`
 	// Addresses are those from which the nodes and Atlas's control plane reach the key over the public path.
@@ -50,6 +51,9 @@ type EncryptedProjectInput struct {
 	ProjectID string `json:"projectId"`
 	// PublicPath asks for the addresses too from which the key is reached over the public path.
 	PublicPath bool `json:"publicPath,omitempty"`
+	// SearchLast is for who keeps up a path to the key for the clusters until it goes, and looks at all search nodes just before
+	// that: those of a project whose setting has them off the key are not read before.
+	SearchLast bool `json:"searchLast,omitempty"`
 }
 
 // DependentsInput names a project.
@@ -62,7 +66,8 @@ type DependentsInput struct {
 }
 
 // ReadEncryptedProject reads a project, and what depends on its key, which takes two calls for each cluster: search nodes may
-// be on the key for a while after the project's setting has been turned off. An Atlas that does not answer is given up.
+// be on the key for a while after the project's setting has been turned off. Where that matters last, and clusters are on the
+// key in any case, it takes one. An Atlas that does not answer is given up.
 func (a *Atlas) ReadEncryptedProject(ctx context.Context, in EncryptedProjectInput) (*EncryptedProject, error) {
 	p, err := a.ReadProject(ctx, ProjectInput{ProjectID: in.ProjectID})
 	if err != nil {
@@ -72,7 +77,9 @@ func (a *Atlas) ReadEncryptedProject(ctx context.Context, in EncryptedProjectInp
 	if err := a.readOther(ctx, in, out); err != nil {
 		return nil, unlessSilentFor(ctx, a.pace.clock(), silence, err)
 	}
-	ask := asked{search: true, patience: silence}
+	onKey := slices.ContainsFunc(p.Clusters, func(c Cluster) bool { return c.Provider == cmk.ProviderAWS })
+	out.SearchUnread = in.SearchLast && onKey && !out.SearchNodes
+	ask := asked{search: !out.SearchUnread, patience: silence}
 	if err := a.readOfClusters(ctx, in.ProjectID, p.Clusters, ask, out); err != nil {
 		return nil, err
 	}

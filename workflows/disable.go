@@ -48,7 +48,9 @@ func (d *disable) steps(ctx workflow.Context) error {
 
 // preflight reads everything and writes nothing.
 func (d *disable) preflight(ctx workflow.Context) error {
-	if err := d.look(ctx, d.request.Order == cmk.OrderPage); err != nil {
+	page := d.request.Order == cmk.OrderPage
+	// By the page's order no endpoint is kept for search nodes, so that whether they have left the key matters at the end alone.
+	if err := d.look(ctx, activities.EncryptedProjectInput{PublicPath: page, SearchLast: page}); err != nil {
 		return err
 	}
 	d.off = !d.seen.Project.Encryption.Enabled

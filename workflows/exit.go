@@ -70,13 +70,13 @@ func (x *exit) approvePlan(ctx workflow.Context) error {
 	return nil
 }
 
-// look reads everything that a way out depends on; with public, also whether the key can be used over the public path.
-func (x *exit) look(ctx workflow.Context, public bool) error {
+// look reads everything that a way out depends on, as far as it is asked for.
+func (x *exit) look(ctx workflow.Context, what activities.EncryptedProjectInput) error {
 	x.enter(ctx, cmk.PhasePreflight)
 	// What was seen before stands until all is read anew: people may ask, and signal, at any time.
 	var seen survey
 	x.looked = workflow.Now(ctx)
-	if err := x.readEncryptedProject(ctx, public, &seen); err != nil {
+	if err := x.readEncryptedProject(ctx, what, &seen); err != nil {
 		return err
 	}
 	x.seen = seen
@@ -88,8 +88,8 @@ func (x *exit) look(ctx workflow.Context, public bool) error {
 }
 
 // readEncryptedProject reads the project and what depends on its key.
-func (c *change) readEncryptedProject(ctx workflow.Context, public bool, seen *survey) error {
-	in := activities.EncryptedProjectInput{ProjectID: c.projectID(), PublicPath: public}
+func (c *change) readEncryptedProject(ctx workflow.Context, in activities.EncryptedProjectInput, seen *survey) error {
+	in.ProjectID = c.projectID()
 	if workflow.GetVersion(ctx, "read-at-once", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
 		read := activities.EncryptedProject{}
 		err := workflow.ExecuteActivity(surveying(ctx, "read project "+in.ProjectID), atlas.ReadEncryptedProject, in).Get(ctx, &read)
@@ -174,9 +174,14 @@ func (s survey) closed() []string {
 	return activities.Closed(*s.Key, role)
 }
 
-// searching are the clusters with search nodes.
+// searching are the clusters with search nodes, or all where those were not read.
 func (s survey) searching() []string {
 	var names []string
+	if s.Dependents.SearchUnread {
+		for _, c := range s.Project.Clusters {
+			names = append(names, c.Name)
+		}
+	}
 	for _, d := range s.Dependents.Search {
 		names = append(names, d.Cluster)
 	}

@@ -33,7 +33,7 @@ func (n *networking) steps(ctx workflow.Context) error {
 }
 
 func (n *networking) preflight(ctx workflow.Context) error {
-	if err := n.look(ctx, true); err != nil {
+	if err := n.look(ctx, activities.EncryptedProjectInput{PublicPath: true}); err != nil {
 		return err
 	}
 	n.status.Findings = assessNetworking(n.seen)

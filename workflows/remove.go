@@ -37,7 +37,7 @@ func (r *remove) steps(ctx workflow.Context) error {
 }
 
 func (r *remove) preflight(ctx workflow.Context) error {
-	if err := r.look(ctx, false); err != nil {
+	if err := r.look(ctx, activities.EncryptedProjectInput{}); err != nil {
 		return err
 	}
 	meant := r.meant()

@@ -57,7 +57,7 @@ func (r *rotate) steps(ctx workflow.Context) error {
 func (r *rotate) preflight(ctx workflow.Context) error {
 	r.seen = rotateSeen{}
 	s := &r.seen
-	if err := r.readEncryptedProject(ctx, false, &s.survey); err != nil {
+	if err := r.readEncryptedProject(ctx, activities.EncryptedProjectInput{}, &s.survey); err != nil {
 		return err
 	}
 	r.feed = s.Project.Feed

@@ -24,6 +24,7 @@ func orderMutants() []mutant {
 		{"leave a window when cancelled", window, "apart, _ := workflow.NewDisconnectedContext(ctx)\n\te.openWindow(apart)", "apart := ctx\n\te.openWindow(apart)", enable},
 		{"enter a window while clusters change", window, "if err := e.awaitCalm(ctx); err != nil {", "if err := ctx.Err(); err != nil {", replayed},
 		{"turn off before the clusters", "workflows/disable.go", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.releaseClusters, d.turnOff, d.verify)", "return inOrder(ctx, d.leaveNetworking, d.releaseSearchNodes, d.resumeClusters, d.turnOff, d.releaseClusters, d.verify)", replayed},
+		{"let endpoints go before the search nodes", "workflows/disable.go", "SearchLast: page}", "SearchLast: true}", test{searchTests, "^TestSearchNodesAreStillOnTheKey$"}},
 		{"turn off with a cluster left out", "workflows/turnoff.go", "if c.skipped && slices.Contains(on, c.cluster.Name) {", "if c.skipped && !slices.Contains(on, c.cluster.Name) {", replayed},
 		{"switch all clusters without a canary", "workflows/clusters.go", "room = 1\n", "room = s.parallel + 1\n", replayed},
 		{"retire the key before the snapshots", retiring, "if err := r.awaitSnapshots(ctx); err != nil {", "if err := ctx.Err(); err != nil {", inWorkflows("TestRetirementWaitsForTheSnapshots")},

@@ -67,22 +67,22 @@ func newEnabling(t *testing.T, start string, change func(*sim.Config)) *enabling
 }
 
 // once has something happen as soon as the run's status is so.
-func (e *enabling) once(so func(cmk.Status) bool, happen func(cmk.Status)) {
+func (r *run) once(so func(cmk.Status) bool, happen func(cmk.Status)) {
 	const often = 10 * time.Second
 	var look func()
 	look = func() {
-		status, err := e.status()
+		status, err := r.status()
 		switch {
-		case e.env.IsWorkflowCompleted():
-		case e.env.Now().Sub(e.began) > 24*time.Hour: // it will not be so any more
-			e.env.CancelWorkflow()
+		case r.env.IsWorkflowCompleted():
+		case r.env.Now().Sub(r.began) > 24*time.Hour: // it will not be so any more
+			r.env.CancelWorkflow()
 		case err == nil && so(status):
 			happen(status)
 		default:
-			e.in(often, look)
+			r.in(often, look)
 		}
 	}
-	e.in(often, look)
+	r.in(often, look)
 }
 
 func (e *enabling) end() outcome {
@@ -99,7 +99,7 @@ func (e *enabling) endAs(workflowType string, request any) outcome {
 	return o
 }
 
-func (e *enabling) project() atlassim.ProjectState { return e.world.State().Atlas.Projects[0] }
+func (s *stage) project() atlassim.ProjectState { return s.world.State().Atlas.Projects[0] }
 
 // awaits says whether a run waits for something.
 func awaits(what cmk.Awaiting) func(cmk.Status) bool {
