@@ -76,6 +76,10 @@ func (a *Atlas) serve(op operation, rw http.ResponseWriter, r *http.Request) {
 		if status == http.StatusUnauthorized {
 			a.world.Do(func() { rw.Header().Set("Www-Authenticate", a.challenge(false)) })
 		}
+		if rule.ErrorCode != "" {
+			c.fail(rw, refusal(status, rule.ErrorCode, "Refused by a fault."))
+			return
+		}
 		c.fail(rw, injected(status))
 	}
 	rule.Serve(kept, r, refuse, func(rw http.ResponseWriter, _ *http.Request) { a.answer(c, rw) })
@@ -250,7 +254,7 @@ func (c *call) fail(rw http.ResponseWriter, err error) {
 		rw.Header().Set("Retry-After", strconv.Itoa(refused.retryAfter))
 	}
 	rw.WriteHeader(refused.Status)
-	_, _ = rw.Write(c.dress(refused.Status, text))
+	_, _ = rw.Write(c.dress(refused.Status, text)) //nolint:gosec // what a fault says is JSON, for a client of the simulator
 }
 
 // dress puts a body into an envelope and indents it, as the query asks.

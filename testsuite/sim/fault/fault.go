@@ -49,6 +49,8 @@ type Rule struct {
 	// Status and RetryAfter (seconds; 0: no header) belong to the kind Status.
 	Status     int `json:"status,omitempty" yaml:"status,omitempty"`
 	RetryAfter int `json:"retryAfter,omitempty" yaml:"retryAfter,omitempty"`
+	// ErrorCode is the code of Atlas's refusal; empty is one that goes with the status.
+	ErrorCode string `json:"errorCode,omitempty" yaml:"errorCode,omitempty"`
 	// Delay belongs to the kind Slow; on the wall clock, unscaled.
 	Delay time.Duration `json:"delay,omitempty" yaml:"delay,omitempty"`
 	// After lets this many matching requests through first; Times is how many are then hit, 0 meaning all.
