@@ -175,7 +175,7 @@ func (a *Atlas) readOther(ctx context.Context, in EncryptedProjectInput, out *De
 // searchOf are a cluster's search nodes; nil when it has none.
 func (a *Atlas) searchOf(ctx context.Context, projectID, cluster string) (*SearchDeployment, error) {
 	got, response, err := a.api.AtlasSearchApi.GetClusterSearchDeployment(ctx, projectID, cluster).Execute()
-	if response != nil && (response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusNotFound) {
+	if absent(err, response) || response != nil && response.StatusCode == http.StatusBadRequest {
 		return nil, nil // older versions of the API answer so for a cluster without search nodes
 	}
 	if err != nil {

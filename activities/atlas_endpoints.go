@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -171,7 +170,7 @@ func (a *Atlas) RemoveEndpoints(ctx context.Context, in RemoveEndpointsInput) er
 			asked = true
 		}
 		response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.RequestPrivateEndpointDeletion(ctx, in.ProjectID, providerAWS, e.ID).Execute()
-		if err != nil && (response == nil || response.StatusCode != http.StatusNotFound) {
+		if err != nil && !absent(err, response) {
 			return atlasError(err, response, "delete private endpoint %s in %s", e.ID, e.Region)
 		}
 	}

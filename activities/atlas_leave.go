@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -198,7 +197,7 @@ func (a *Atlas) delete(ctx context.Context, projectID string, endpoints []Endpoi
 			continue
 		}
 		response, err := a.api.EncryptionAtRestUsingCustomerKeyManagementApi.RequestPrivateEndpointDeletion(ctx, projectID, providerAWS, e.ID).Execute()
-		if err != nil && (response == nil || response.StatusCode != http.StatusNotFound) {
+		if err != nil && !absent(err, response) {
 			return atlasError(err, response, "delete private endpoint %s in %s", e.ID, e.Region)
 		}
 	}

@@ -86,6 +86,16 @@ func atlasError(err error, response *http.Response, doing string, args ...any) e
 	return unreachable(err, "Atlas", status, wait, doing)
 }
 
+// absent says whether Atlas has answered that what was asked for is not there. That its project is not, or cannot be loaded, is
+// another matter.
+func absent(err error, response *http.Response) bool {
+	if err == nil || response == nil || response.StatusCode != http.StatusNotFound {
+		return false
+	}
+	api, ok := admin.AsError(err)
+	return !ok || api.GetErrorCode() != "GROUP_NOT_FOUND" && api.GetErrorCode() != "INVALID_ATLAS_GROUP"
+}
+
 // awsError types an error of an AWS service by its code.
 func awsError(err error, doing string, args ...any) error {
 	if err == nil {
