@@ -89,31 +89,6 @@ func TestDisableThingsBegin(t *testing.T) {
 	}
 }
 
-// A node that restarts inside the window cannot reach its key, and comes back when the window is over.
-func TestDisableNodeRestartsInWindow(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, shared, sim.Options{World: grown(nil), Scale: 200})
-	s.start()
-	run := s.begin(cmk.DisablePrivateNetworking, cmk.NetworkingRequest{ExitOptions: cmk.ExitOptions{ProjectID: sim.ProjectA}})
-	s.approvePlan(run)
-	down := func() bool {
-		for _, c := range s.project().Clusters {
-			if slices.ContainsFunc(c.Nodes, func(n atlassim.NodeState) bool { return !n.Up }) {
-				return true
-			}
-		}
-		return false
-	}
-	require.Eventually(t, func() bool {
-		return slices.ContainsFunc(s.project().Endpoints, func(e atlassim.EndpointState) bool { return e.Status == "DELETING" })
-	}, 20*time.Second, 5*time.Millisecond)
-	s.act(atlassim.Act{Kind: atlassim.RestartNode, Cluster: "west"})
-	require.True(t, down())
-	report, failed := s.result(run)
-	require.Empty(t, failed, report.Problem)
-	require.Eventually(t, func() bool { return !down() }, 20*time.Second, 50*time.Millisecond)
-}
-
 // A window that does not end is left backwards: the endpoints come back, clusters have their path again.
 func TestDisableWindowLeftBackwards(t *testing.T) {
 	t.Parallel()

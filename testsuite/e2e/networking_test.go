@@ -11,6 +11,7 @@ import (
 	"github.com/atlas-cmk/atlas-cmk/cmk"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim"
 	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/atlassim"
+	"github.com/atlas-cmk/atlas-cmk/testsuite/sim/world"
 )
 
 func (s *stage) leaveNetworking(change func(*cmk.NetworkingRequest)) client.WorkflowRun {
@@ -161,15 +162,20 @@ func TestRemove(t *testing.T) {
 	}
 	t.Run("recreated", func(t *testing.T) {
 		t.Parallel()
-		s := newStage(t, shared, sim.Options{World: grown(unswitched)})
+		config := grown(unswitched)
+		config.Atlas.Durations.NodeRestart = world.Always(20 * time.Minute)
+		s := newStage(t, shared, sim.Options{World: config})
 		s.start()
 		run := s.remove(cmk.EndpointSelection{Regions: []string{"US_WEST_2"}})
 		s.until(run, "at the gate", arrived(cmk.PhasePlanApproval))
 		loseWest(s)
+		s.act(atlassim.Act{Kind: atlassim.ScaleCluster, Cluster: sim.ClusterWest, Size: "M40"})
 		s.approvePlan(run)
+		s.until(run, "waiting for the cluster that may need its key", awaits(cmk.AwaitingCalm))
+		require.Empty(t, s.writes())
 		report, failed := s.result(run)
 		require.Empty(t, failed, report.Problem)
-		s.record(run, "remove-recreated")
+		s.record(run, "remove-recreated-while-a-cluster-changes")
 		require.Len(t, s.project().Endpoints, 2)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/atlas-cmk/atlas-cmk/cmk"
@@ -233,6 +234,36 @@ func TestRetireLeavesAnAccessKeyThatOthersUse(t *testing.T) {
 	require.Equal(t, cmk.PhaseStopped, report.Phase)
 	require.False(t, l.accessKey().Active, "nothing is made Active again by itself")
 	l.record(run, "retire-others-use-it-then-rejected")
+}
+
+// An access key that is used in the last moment, when it is about to be made Inactive, is not; and it is not tried again at once.
+func TestRetireRestsAfterARefusal(t *testing.T) {
+	t.Parallel()
+	l := newRetiring(t, func(c *sim.Config) {
+		projectB(c).Clusters[0].Snapshots = nil
+		c.AWS.Delays.LastUsed = world.Always(0)
+	})
+	l.start()
+	run := l.migrated(nil)
+	other, err := l.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: cmk.WorkflowID(sim.ProjectB), TaskQueue: cmk.TaskQueue},
+		cmk.SafeDisableCMK, cmk.DisableRequest{ExitOptions: cmk.ExitOptions{ProjectID: sim.ProjectB}, ResumePaused: true})
+	require.NoError(t, err)
+	l.until(other, "holding the project", askedFor(cmk.AwaitingPlanApproval))
+	l.until(run, "about to make it Inactive", func(st cmk.Status) bool { return st.Phase == cmk.PhaseInactive })
+	l.use()
+	require.NoError(t, l.temporal.CancelWorkflow(t.Context(), other.GetID(), other.GetRunID()))
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(l.history(run).GetEvents(), func(e *history.HistoryEvent) bool {
+			return e.GetMarkerRecordedEventAttributes().GetMarkerName() == "Version" && strings.Contains(e.String(), "rest-after-refusal")
+		})
+	}, patience, 100*time.Millisecond)
+	require.True(t, l.accessKey().Active)
+	require.NoError(t, l.temporal.CancelWorkflow(t.Context(), run.GetID(), ""))
+	_, failed := l.ends(run)
+	require.Equal(t, "Canceled", failed)
+	require.True(t, l.accessKey().Active)
+	require.Len(t, l.writes(), migrationWrites)
+	l.record(run, "retire-rests-after-a-refusal")
 }
 
 // A person makes the access key Active again.
