@@ -331,6 +331,12 @@ func (p *play) excused(v sim.Violation) bool {
 	if p.has(atlassim.RemoveCluster) && v.Rule == atlassim.RuleOnce && strings.HasSuffix(v.Message, "is left FAILED") {
 		return true
 	}
+	// An endpoint that others have failed is not looked at by who removes that of another region.
+	if p.Type == cmk.RemovePrivateEndpoints && slices.ContainsFunc(p.Events, func(e event) bool {
+		return e.Kind == atlassim.FailEndpoint && e.Region != p.Region && strings.HasSuffix(v.Message, "in "+e.Region+" is left FAILED")
+	}) {
+		return true
+	}
 	return p.broken() && v.Rule == atlassim.RuleOnce && strings.Contains(v.Message, "role") && strings.Contains(v.Message, "pending")
 }
 
