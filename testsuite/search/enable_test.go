@@ -182,11 +182,11 @@ func TestApprovalDeadlineOutlastsEndpointsThatComeAndGo(t *testing.T) {
 	e := newEnabling(t, startKey, nil)
 	e.request.Regions, e.request.Clusters.None = regions()[:1], true
 	e.request.Approval.Mode, e.request.Deadlines.Approval = cmk.ApproveUse, cmk.Duration(deadline)
-	for h := time.Duration(2); h < 18; h += 4 {
-		e.in(h*time.Hour, func() {
+	for h := 2 * time.Hour; h < 18*time.Hour; h += 4 * time.Hour {
+		e.in(h, func() {
 			e.tell(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_EAST_1", Status: string(cmk.EndpointPendingAcceptance)})
 		})
-		e.in((h+1)*time.Hour, func() {
+		e.in(h+time.Hour, func() {
 			e.tell(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "US_EAST_1", Status: string(cmk.EndpointActive)})
 		})
 	}
