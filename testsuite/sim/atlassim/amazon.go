@@ -68,6 +68,23 @@ func (a *Atlas) couldUse(id awssim.Identity, key, region string, path awssim.Pat
 	return a.aws.CheckKey(id, tested(), key, region, path)
 }
 
+// question is what is asked of AWS about the use of a key.
+type question struct {
+	id          awssim.Identity
+	key, region string
+	path        awssim.Path
+}
+
+// couldUseOnce is couldUse for a question that is asked of AWS once, however many nodes have it.
+func (a *Atlas) couldUseOnce(q question, seen map[question]error) error {
+	answer, asked := seen[q]
+	if !asked {
+		answer = a.couldUse(q.id, q.key, q.region, q.path)
+		seen[q] = answer
+	}
+	return answer
+}
+
 func tested() []string { return []string{"kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"} }
 
 // refusedByAWS is how Atlas reports what AWS answered when it tested a key.

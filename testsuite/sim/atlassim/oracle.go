@@ -131,7 +131,7 @@ func (a *Atlas) observe() {
 // judgeNeeds finds what everything that needs a key lacks by now, and whose doing it is.
 func (a *Atlas) judgeNeeds() {
 	o := a.oracle
-	seen := map[string]lack{}
+	seen := map[question]error{}
 	present := map[any]bool{}
 	for _, p := range a.projects {
 		for _, n := range p.encryptedNodes() {
@@ -203,7 +203,7 @@ func (a *Atlas) need(p *project, thing any, k *kms, now lack, what string) {
 }
 
 // lackOf is what keeps a node from its key. The same question is asked of AWS once.
-func (a *Atlas) lackOf(n *node, seen map[string]lack) lack {
+func (a *Atlas) lackOf(n *node, seen map[question]error) lack {
 	region, key, path, err := a.route(n)
 	switch {
 	case errors.Is(err, errNoPath):
@@ -212,23 +212,13 @@ func (a *Atlas) lackOf(n *node, seen map[string]lack) lack {
 		return lacksKey
 	}
 	p := n.cluster.project
-	return a.lackOfUse(p.kms.identity(p, a.config.AccountARN), key, region, path, seen)
+	return lackBy(a.couldUseOnce(question{p.kms.identity(p, a.config.AccountARN), key, region, path}, seen))
 }
 
 // lackOfFormer is what keeps the control plane from the key of a former configuration, as a restore needs it.
-func (a *Atlas) lackOfFormer(p *project, k *kms, seen map[string]lack) lack {
+func (a *Atlas) lackOfFormer(p *project, k *kms, seen map[question]error) lack {
 	region := awsRegion(k.region)
-	return a.lackOfUse(k.identity(p, a.config.AccountARN), a.keyIn(k.key, region), region, awssim.Path{SourceIP: a.controlPlaneIP()}, seen)
-}
-
-func (a *Atlas) lackOfUse(id awssim.Identity, key, region string, path awssim.Path, seen map[string]lack) lack {
-	question := strings.Join([]string{id.RoleARN, id.ExternalID, id.AccessKeyID, key, region, path.SourceIP, path.VPCEndpoint}, " ")
-	answer, asked := seen[question]
-	if !asked {
-		answer = lackBy(a.couldUse(id, key, region, path))
-		seen[question] = answer
-	}
-	return answer
+	return lackBy(a.couldUseOnce(question{k.identity(p, a.config.AccountARN), a.keyIn(k.key, region), region, awssim.Path{SourceIP: a.controlPlaneIP()}}, seen))
 }
 
 func lackBy(err error) lack {

@@ -65,7 +65,7 @@ func (a *Atlas) bindApprovals(p *project) {
 func (a *Atlas) beforeSwitch(p *project, c *cluster) {
 	a.bindApprovals(p)
 	y := a.oracle.approvals[p]
-	seen := map[string]lack{}
+	seen := map[question]error{}
 	for _, n := range c.all() {
 		switch a.lackOf(n, seen) {
 		case lacksNothing:

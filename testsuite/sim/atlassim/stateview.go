@@ -96,6 +96,7 @@ func (a *Atlas) projectState(p *project) ProjectState {
 	for _, e := range p.endpoints {
 		s.Endpoints = append(s.Endpoints, EndpointState{ID: e.id, Region: e.region, Status: e.status, Shown: e.shown.status, Message: e.message, VPCE: e.vpce})
 	}
+	seen := map[question]error{}
 	for _, c := range p.clusters {
 		cs := ClusterState{Name: c.name, State: c.state, Paused: c.paused, Provider: c.provider, Snapshots: len(c.snapshots), Nodes: []NodeState{}}
 		for _, n := range c.all() {
@@ -106,7 +107,7 @@ func (a *Atlas) projectState(p *project) ProjectState {
 			if n.encrypted {
 				region, key, path, err := a.route(n)
 				if err == nil {
-					err = a.couldUse(p.kms.identity(p, a.config.AccountARN), key, region, path)
+					err = a.couldUseOnce(question{p.kms.identity(p, a.config.AccountARN), key, region, path}, seen)
 				}
 				if err != nil {
 					ns.Key = err.Error()
