@@ -89,7 +89,7 @@ crash: temporal ## Kill the worker at every write of every procedure, where `mak
 
 .PHONY: search
 search: ## Search for a schedule of faults, foreign acts and decisions that breaks a rule [SCHEDULES=10000]
-	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run 'TestSchedules|TestRefusedAtEveryCall|TestDocumentedRefusals' ./testsuite/search
+	ATLAS_CMK_SCHEDULES='$(SCHEDULES)' go test -count=1 -timeout 0 -run 'TestSchedules|TestRefusedAtEvery|TestDocumentedRefusals|TestCancelledAfterEveryWrite' ./testsuite/search
 
 .PHONY: limits
 limits: temporal ## Try all regions, 500 clusters, 10,000 signals to one run, and resets to any workflow task

@@ -39,8 +39,13 @@ func rereading(base http.RoundTripper, after time.Duration) http.RoundTripper {
 type readsBy struct{ reads, base http.RoundTripper }
 
 func (t readsBy) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodGet {
-		return t.reads.RoundTrip(r)
+	if r.Method != http.MethodGet {
+		return t.base.RoundTrip(r)
 	}
-	return t.base.RoundTrip(r)
+	response, err := t.reads.RoundTrip(r)
+	if err != nil && response != nil { // of a request that was called off as it was answered
+		_ = response.Body.Close()
+		response = nil
+	}
+	return response, err
 }

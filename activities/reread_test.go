@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -76,6 +77,36 @@ func TestReadsEndWithWhoeverWantedThem(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// What is answered just as whoever wanted it goes is closed, and not handed on beside the error.
+func TestAnswerThatNobodyWantsIsClosed(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	answer := &lateAnswer{cancel: cancel}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://atlas.example", nil)
+	require.NoError(t, err)
+	response, err := rereading(answer, time.Hour).RoundTrip(request)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Nil(t, response)
+	require.True(t, answer.closed)
+}
+
+// lateAnswer answers a request that is called off at that moment, and is the answer's body.
+type lateAnswer struct {
+	cancel func()
+	closed bool
+}
+
+func (a *lateAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.cancel()
+	return &http.Response{StatusCode: http.StatusOK, Body: a, Request: r, Header: http.Header{}}, nil
+}
+
+func (a *lateAnswer) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (a *lateAnswer) Close() error {
+	a.closed = true
+	return nil
 }
 
 // A token is given up when Atlas does not take it any more, and kept when it is what its owner may do that does not suffice.

@@ -76,6 +76,11 @@ func parts(schedules int, fuzzing time.Duration) []part {
 			command: []string{"go", "run", "./testsuite/mutants", "-expected"},
 		},
 		part{
+			name: "refusals", cases: "writes and calls refused, and runs cancelled after a write",
+			command: goTest("-run", "^TestRefusedAtEvery|^TestDocumentedRefusals$|^TestCancelledAfterEveryWrite$", "./testsuite/search"),
+			env:     []string{fmt.Sprint("ATLAS_CMK_SCHEDULES=", schedules)},
+		},
+		part{
 			name: "schedules", cases: "schedules of faults, decisions and foreign acts", counting: regexp.MustCompile(`passed (\d+) tests`),
 			command: goTest("-run", "^TestSchedules$", "./testsuite/search"), env: []string{fmt.Sprint("ATLAS_CMK_SCHEDULES=", schedules)},
 		},
@@ -151,8 +156,8 @@ func table(out io.Writer, results []result, logs string) error {
 }
 
 // run runs the part, and keeps its output.
-func (p part) run(ctx context.Context, logName string) result {
-	r := result{part: p}
+func (p part) run(ctx context.Context, logName string) (r result) {
+	r.part = p
 	began := time.Now()
 	defer func() { r.took = time.Since(began) }()
 	log, err := os.Create(logName)

@@ -90,6 +90,13 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestPartsAreTimed(t *testing.T) {
+	t.Parallel()
+	r := part{command: []string{"true"}}.run(t.Context(), filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, r.err)
+	require.Positive(t, r.took)
+}
+
 // Every fuzz target of the module is run.
 func TestEveryFuzzTargetIsRun(t *testing.T) {
 	t.Parallel()
