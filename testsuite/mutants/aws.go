@@ -22,7 +22,7 @@ func awsMutants() []mutant {
 		{"delete a role that others have made", withdraw, "case !made:", "case false:", inActivities("TestRoleIsWithdrawn")},
 		{"retry a non-retryable", errs, "return status == 0 || status ==", "return true || status ==", inActivities("TestAnswersOfAtlasBecomeTypedErrors")},
 		{"give up while IAM propagates", errs, `case "CANNOT_ASSUME_ROLE", "INVALID_AWS_CREDENTIALS",`, `case "INVALID_AWS_CREDENTIALS",`, inActivities("TestAnswersOfAtlasBecomeTypedErrors")},
-		{"repeat writes within a step", "activities/reread.go", "if r.Method == http.MethodGet {", "if r.Method != http.MethodHead {", inActivities("TestReadsAreRepeated")},
+		{"repeat writes within a step", "activities/reread.go", "if r.Method != http.MethodGet {", "if r.Method == http.MethodHead {", inActivities("TestReadsAreRepeated")},
 		{"send the policy of no key to a replica", "activities/kms.go", "ReplicaRegion: &away, Policy: policy.Policy}", "ReplicaRegion: &away, Description: policy.Policy}", inActivities("TestReplicaHasThePolicyOfItsKey")},
 	}
 }
