@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,11 +57,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		s, chosen, err := start(ctx, o, attempt == 1)
-		// Between the choice of a port and its use by the server somebody else may take it, the usual one above all.
-		if err != nil && chosen && attempt < attempts && strings.Contains(err.Error(), "address already in use") {
+		// Between the choice of a port and its use by the server somebody else may take it, the usual one above all. The
+		// server's last words do not always say so.
+		if err != nil && chosen && attempt < attempts && (strings.Contains(err.Error(), "address already in use") || s.taken(ctx)) {
 			continue
 		}
-		return s, err
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 }
 
@@ -90,10 +95,12 @@ func start(ctx context.Context, o Options, usual bool) (s *Server, chosen bool, 
 	if o.UI {
 		s.UIURL = "http://" + address(o.UIPort)
 	}
-	if err := s.Restart(ctx); err != nil {
-		return nil, chosen, err
-	}
-	return s, chosen, nil
+	return s, chosen, s.Restart(ctx)
+}
+
+// taken says whether somebody else listens on a port of the server, which has ended.
+func (s *Server) taken(ctx context.Context) bool {
+	return s != nil && slices.ContainsFunc([]int{s.options.Port, s.options.UIPort, s.options.HTTPPort}, func(port int) bool { return port != 0 && !free(ctx, port) })
 }
 
 // Restart starts an ended server again on its ports and its database, stopping it first if it runs. With a database in

@@ -99,7 +99,7 @@ func TestDisableWindowLeftBackwards(t *testing.T) {
 	s.until(run, "in the window", arrived(cmk.PhaseWindow))
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(s.project().Endpoints, func(e atlassim.EndpointState) bool { return e.Status == "DELETING" && e.Region == "EU_WEST_1" })
-	}, 20*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	s.act(atlassim.Act{Kind: atlassim.HoldEndpoint, Region: "EU_WEST_1", Status: "DELETING"})
 	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()), "which is held")
 	s.until(run, "on the way back", func(st cmk.Status) bool { return st.Problem != "" })

@@ -105,9 +105,9 @@ func (s *stage) eventsWhileLooking(run client.WorkflowRun, operation string, loo
 		return n
 	}
 	looked := count()
-	require.Eventually(s.t, func() bool { return count() > looked }, time.Minute, 20*time.Millisecond)
+	require.Eventually(s.t, func() bool { return count() > looked }, patience, 20*time.Millisecond)
 	before, looked := len(s.history(run).Events), count()
-	require.Eventually(s.t, func() bool { return count() >= looked+looks }, time.Minute, 20*time.Millisecond)
+	require.Eventually(s.t, func() bool { return count() >= looked+looks }, patience, 20*time.Millisecond)
 	return len(s.history(run).Events) - before
 }
 

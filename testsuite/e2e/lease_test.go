@@ -64,7 +64,7 @@ func TestLeaseEndsWithItsChange(t *testing.T) {
 			run := s.enable(nil)
 			s.until(run, "waiting for approval", waitingForApproval)
 			end(s, run)
-			require.Eventually(t, func() bool { return !s.open(cmk.LeaseID(sim.ProjectA)) }, 10*time.Second, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return !s.open(cmk.LeaseID(sim.ProjectA)) }, patience, 5*time.Millisecond)
 			again := s.enable(func(r *cmk.EnableRequest) { r.Clusters.None = true })
 			s.approveAll(again)
 			report, failed := s.result(again)

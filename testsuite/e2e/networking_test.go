@@ -88,7 +88,7 @@ func TestNetworkingRecreatedInWindow(t *testing.T) {
 	run := s.leaveNetworking(nil)
 	s.approvePlan(run)
 	s.until(run, "in the window", func(st cmk.Status) bool { return st.State == cmk.StateWindow })
-	require.Eventually(t, func() bool { return len(s.writes()) == 3 }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.writes()) == 3 }, patience, 5*time.Millisecond)
 	s.act(atlassim.Act{Kind: atlassim.RejectEndpoint, Region: "US_WEST_2"})
 	report, failed := s.result(run)
 	require.Empty(t, failed, report.Problem)

@@ -31,8 +31,13 @@ func TestServerKilledAtAWrite(t *testing.T) {
 		t.Run(fmt.Sprintf("%02d-%s", n, when), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
+			// The usual ports would go to whoever starts a server while ours is dead.
+			port, err := devserver.FreePort(t.Context())
+			require.NoError(t, err)
+			httpPort, err := devserver.FreePort(t.Context())
+			require.NoError(t, err)
 			server, err := devserver.Start(t.Context(), devserver.Options{
-				Fast: true, DBFile: filepath.Join(dir, "temporal.db"), LogFile: filepath.Join(dir, "server.log"),
+				Port: port, HTTPPort: httpPort, Fast: true, DBFile: filepath.Join(dir, "temporal.db"), LogFile: filepath.Join(dir, "server.log"),
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = server.Stop() })

@@ -79,7 +79,7 @@ func (s *stage) notReady() string {
 	require.Eventually(s.t, func() bool {
 		address := s.healthAddress()
 		return address != "" && get(s.t.Context(), "http://"+address+"/readyz", &answer) == nil && answer.Why != "" && answer.Why != "starting"
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 	require.False(s.t, answer.Ready)
 	return answer.Why
 }
@@ -108,7 +108,7 @@ func (s *stage) ready() {
 		var answer struct{ Ready bool }
 		address := s.healthAddress()
 		return address != "" && get(s.t.Context(), "http://"+address+"/readyz", &answer) == nil && answer.Ready
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 }
 
 // An attribute of the wrong type cannot be put right from here: the worker says so, and works once they are switched off.

@@ -165,7 +165,7 @@ func TestWatchOfAnOrganization(t *testing.T) {
 
 	lists := func() int { return s.asked("listGroups") }
 	before, listed := len(s.history(run).Events), lists()
-	require.Eventually(t, func() bool { return lists() >= listed+3 }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return lists() >= listed+3 }, patience, 20*time.Millisecond)
 	require.Len(t, s.history(run).Events, before, "a look that finds nothing new leaves no event")
 
 	atlas, err := activities.AtlasAccess{BaseURL: s.world.AtlasURL, ClientID: sim.ClientID, ClientSecret: sim.ClientSecret}.Client(activities.Agent("test"))
