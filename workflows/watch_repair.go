@@ -63,6 +63,10 @@ func (w *watch) repair(ctx workflow.Context) error {
 	held, err := acquire(ctx, cmk.LeaseID(w.projectID()), false)
 	if errorType(err) == cmk.ErrProjectBusy {
 		workflow.GetLogger(ctx).Info("a repair waits for a change that holds the project", "project", w.projectID())
+		// Counted from before, the next try might be due at once, and leave no time for a look.
+		if workflow.GetVersion(ctx, "look-between-repairs", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+			w.repairAfter = workflow.Now(ctx).Add(time.Duration(w.request.Interval))
+		}
 		return nil
 	}
 	if err == nil {
