@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,21 @@ func pages(t *testing.T) []string {
 	return append([]string{"../../README.md"}, found...)
 }
 
-// Every command is run as it is written, in the order of its scene, or the page says why it is not.
+// The demonstration is run as the README has it. It waits for most of its time, and so has a test of its own, which others may
+// run beside.
+func TestTheDemo(t *testing.T) {
+	t.Parallel()
+	blocks, err := read("../../README.md")
+	require.NoError(t, err)
+	all := scenes(blocks)
+	at := slices.IndexFunc(all, func(scene []block) bool { return slices.ContainsFunc(scene, isDemo) })
+	require.GreaterOrEqual(t, at, 0)
+	begin(t, shared).run(all[at])
+}
+
+func isDemo(b block) bool { return b.runs() && strings.Contains(b.text, "make demo") }
+
+// Every other command is run as it is written, in the order of its scene, or the page says why it is not.
 func TestTheCommandsOfTheDocs(t *testing.T) {
 	t.Parallel()
 	for _, page := range pages(t) {
@@ -54,7 +69,7 @@ func TestTheCommandsOfTheDocs(t *testing.T) {
 			require.True(t, b.marked || !b.shell(), "%s: say how to run it, as package docs describes, or why not", b)
 		}
 		for i, scene := range scenes(blocks) {
-			if !slices.ContainsFunc(scene, block.runs) {
+			if !slices.ContainsFunc(scene, block.runs) || slices.ContainsFunc(scene, isDemo) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s-%d", filepath.Base(page), i), func(t *testing.T) {
