@@ -208,9 +208,9 @@ func (a *Atlas) delete(ctx context.Context, projectID string, endpoints []Endpoi
 }
 
 // DeleteEndpoints deletes endpoints that no cluster needs, and is done when they are not listed any more in two looks, or, when
-// another change is to follow that Atlas refuses while one exists, in one. It refuses with ErrForeign as long as private networking is required and a cluster on the key has nodes in the region of
-// one of them, with no other ACTIVE endpoint there; and to begin, with NotEnterable while one of them cannot be
-// deleted.
+// another change is to follow that Atlas refuses while one exists, in one. It refuses with ErrForeign as long as private
+// networking is required and a cluster on the key has nodes in the region of one of them, with no other ACTIVE endpoint there;
+// and to begin, with NotEnterable while one of them cannot be deleted, or a cluster there is not at rest.
 func (a *Atlas) DeleteEndpoints(ctx context.Context, in LeaveInput) (*Left, error) {
 	if err := a.leases.Check(ctx, in.Lease); err != nil {
 		return nil, err

@@ -130,8 +130,7 @@ func (p Pace) overdue(age time.Duration) time.Duration {
 
 // within is the interval between looks from when a change is due until it is so at the latest: the longer it has not ended,
 // the likelier it ends next, and looks that come the sooner for that notice it as early as more of them would at even
-// intervals. With 1.5 it would be noticed as
-// early as at those, in the mean.
+// intervals. With 1.5 for asEarly it would be noticed as early as at those, in the mean.
 func (p Pace) within(d due, age time.Duration) time.Duration {
 	const asEarly = 1.4
 	left := float64(d.to-age) / float64(d.to-d.from)
