@@ -85,6 +85,30 @@ func TestEnableTheSmallestProject(t *testing.T) {
 	s.boundedHistory(run, 1, 1)
 }
 
+// A run that was terminated while a cluster re-syncs leaves that to the next, which follows it to its end.
+func TestReSyncOfATerminatedRunIsFollowed(t *testing.T) {
+	t.Parallel()
+	config := sim.DefaultConfig()
+	config.Atlas.Durations.ResyncNode = world.Always(2 * time.Hour) // seconds, here
+	p := &config.Atlas.Projects[0]
+	p.Clusters = p.Clusters[1:2]
+	s := newStage(t, shared, sim.Options{World: &config})
+	s.start()
+	first := s.enable(nil)
+	s.approveAll(first)
+	s.until(first, "waiting for the cluster", func(st cmk.Status) bool {
+		return len(st.Clusters) == 1 && st.Clusters[0].State == cmk.ClusterUpdating
+	})
+	require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), first.GetID(), "", "test"))
+	before := len(s.writes())
+	next := s.enable(nil)
+	report, failed := s.result(next)
+	require.Empty(t, failed, report.Problem)
+	require.True(t, report.Clusters[0].Done)
+	require.Len(t, s.writes(), before)
+	s.record(next, "enable-follows-a-re-sync")
+}
+
 // boundedHistory bounds the events of an enable.
 func (s *stage) boundedHistory(run client.WorkflowRun, regions, clusters int) {
 	s.t.Helper()
