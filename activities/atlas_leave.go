@@ -265,16 +265,26 @@ func (in LeaveInput) among(all []Endpoint) []Endpoint {
 }
 
 // dispensable refuses the deletion of a path that a cluster depends on; and to begin it, of one that a cluster may depend on
-// until it is at rest: one that has just begun to leave the key shows that it has none.
+// until it is at rest: one that has just begun to leave the key shows that it has none. Where private networking is not required,
+// none depends on any.
 func (a *Atlas) dispensable(ctx context.Context, in LeaveInput, meant, all []Endpoint) error {
-	now, err := a.encryption(ctx, in.ProjectID)
-	if err != nil || !now.RequirePrivateNetworking {
-		return err
-	}
 	clusters, err := a.clusters(ctx, in.ProjectID)
 	if err != nil {
 		return err
 	}
+	depended := in.depended(clusters, meant, all)
+	if depended == nil {
+		return nil
+	}
+	now, err := a.encryption(ctx, in.ProjectID)
+	if err != nil || !now.RequirePrivateNetworking {
+		return err
+	}
+	return depended
+}
+
+// depended says why endpoints of a project that requires private networking must stay; nil when they need not.
+func (in LeaveInput) depended(clusters []Cluster, meant, all []Endpoint) error {
 	staying := slices.DeleteFunc(slices.Clone(all), func(e Endpoint) bool {
 		return e.Status != cmk.EndpointActive || slices.ContainsFunc(meant, func(m Endpoint) bool { return m.ID == e.ID })
 	})

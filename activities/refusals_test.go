@@ -318,6 +318,17 @@ func TestEmptyListIsNotTrusted(t *testing.T) {
 	}
 }
 
+// Where private networking is not required, endpoints go though clusters are on the key: these use the public path.
+func TestEndpointsGoWhereNetworkingIsPublic(t *testing.T) {
+	t.Parallel()
+	s, atlas := rotatableWorld(t, func(config *sim.Config) { config.Atlas.Projects[0].Encryption.Private = false })
+	p, err := atlas.ReadProject(t.Context(), activities.ProjectInput{ProjectID: sim.ProjectA})
+	require.NoError(t, err)
+	g := &guarded{Running: s, seen: p}
+	require.Equal(t, cmk.ErrNotReady, typeOf(step(atlas.DeleteEndpoints, g.leave())))
+	require.Equal(t, 3, g.applied())
+}
+
 // Once the deletion of all endpoints has been asked for, an empty list is looked at again only where nothing follows that Atlas
 // would refuse.
 func TestEmptyListIsTrustedBeforeWhatAtlasRefuses(t *testing.T) {

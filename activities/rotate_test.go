@@ -20,7 +20,7 @@ const (
 )
 
 // rotatableWorld is project A on its key over private endpoints, with a role that may use another key as well.
-func rotatableWorld(t *testing.T) (*sim.Running, *activities.Atlas) {
+func rotatableWorld(t *testing.T, changes ...func(*sim.Config)) (*sim.Running, *activities.Atlas) {
 	t.Helper()
 	return legacyWorld(t, func(config *sim.Config) {
 		account := &config.AWS.Accounts[0]
@@ -33,6 +33,9 @@ func rotatableWorld(t *testing.T) (*sim.Running, *activities.Atlas) {
 		}
 		for i := range p.Clusters {
 			p.Clusters[i].Provider = cmk.ProviderAWS
+		}
+		for _, change := range changes {
+			change(config)
 		}
 	})
 }

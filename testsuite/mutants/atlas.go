@@ -44,6 +44,7 @@ func atlasMutants() []mutant {
 		{"take a project that is gone for an endpoint that is", "activities/errors.go", `!ok || api.GetErrorCode() != "GROUP_NOT_FOUND"`, "!ok || true", test{searchTests, "^TestDocumentedRefusals$"}},
 		{"believe an empty list at once", leaving, "if len(all) == 0 && !askedForAll(ctx) { // and", "if false { // and", inActivities("TestEmptyListIsNotTrusted")},
 		{"remove the path of a cluster on the key", leaving, "if err := a.dispensable(ctx, in, here, listed); err != nil {", "if err := a.dispensable(ctx, in, nil, listed); err != nil {", refused},
+		{"keep endpoints that nobody needs, where networking is public", leaving, "if err != nil || !now.RequirePrivateNetworking {\n\t\treturn err\n\t}\n\treturn depended", "_ = now\n\treturn depended", inActivities("TestEndpointsGoWhereNetworkingIsPublic")},
 		{"release a cluster that cannot reach its key", releasing, "if err := a.reachable(ctx, in.ProjectID, leaving...); err != nil {", "if err := ctx.Err(); len(leaving) > 0 && err != nil {", refused},
 		{"overlook what others have done", "activities/atlas_feed.go", "if len(others) == 0 {", "if len(others) >= 0 {", inActivities("TestWriteHeedsWhatOthersDo")},
 		{"rotate past a paused cluster", "activities/atlas_rotate.go", "case c.Paused:", "case false:", inActivities("TestRotationIsRefused")},
