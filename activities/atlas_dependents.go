@@ -65,9 +65,9 @@ type DependentsInput struct {
 	SnapshotsOnly bool `json:"snapshotsOnly,omitempty"`
 }
 
-// ReadEncryptedProject reads a project, and what depends on its key, which takes two calls for each cluster: search nodes may
-// be on the key for a while after the project's setting has been turned off. Where that matters last, and clusters are on the
-// key in any case, it takes one. An Atlas that does not answer is given up.
+// ReadEncryptedProject reads a project, and what depends on its key, which takes a call for each cluster, and one more for each
+// that has backups: search nodes may be on the key for a while after the project's setting has been turned off. Where that matters
+// last, and clusters are on the key in any case, the former is saved. An Atlas that does not answer is given up.
 func (a *Atlas) ReadEncryptedProject(ctx context.Context, in EncryptedProjectInput) (*EncryptedProject, error) {
 	p, err := a.ReadProject(ctx, ProjectInput{ProjectID: in.ProjectID})
 	if err != nil {
@@ -86,10 +86,10 @@ func (a *Atlas) ReadEncryptedProject(ctx context.Context, in EncryptedProjectInp
 	return &EncryptedProject{Project: p, Dependents: out}, nil
 }
 
-// ReadDependents reads what depends on a project's key, or the snapshots alone. That takes two calls for each cluster, or one.
-// An Atlas that does not answer is given up, unless it is only about the snapshots: by then all else is done.
+// ReadDependents reads what depends on a project's key, or the snapshots alone. An Atlas that does not answer is given up, unless
+// it is only about the snapshots: by then all else is done.
 func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Dependents, error) {
-	ask := asked{search: !in.SnapshotsOnly, afterwards: in.SnapshotsOnly, onKey: in.OnKey, patience: silence}
+	ask := asked{search: !in.SnapshotsOnly, onKey: in.OnKey, patience: silence}
 	if in.SnapshotsOnly {
 		ask.patience = bear
 	}
@@ -115,8 +115,6 @@ func (a *Atlas) ReadDependents(ctx context.Context, in DependentsInput) (*Depend
 type asked struct {
 	// search says whether to look for search nodes.
 	search bool
-	// afterwards leaves out clusters that have no backups, and so no snapshots since they were read before the change.
-	afterwards bool
 	// onKey are clusters that have left the key of late: their snapshots need it.
 	onKey    []string
 	patience time.Duration
@@ -132,13 +130,13 @@ type dependentsOf struct {
 func (a *Atlas) readOfClusters(ctx context.Context, projectID string, clusters []Cluster, ask asked, out *Dependents) error {
 	found, err := ofEach(ctx, a.pace.clock(), ask.patience, clusterNames(clusters), func(ctx context.Context, name string) (of dependentsOf, err error) {
 		c := clusters[slices.IndexFunc(clusters, func(c Cluster) bool { return c.Name == name })]
-		if ask.afterwards && !c.Backup {
-			return of, nil // there are none but those that were seen before
-		}
 		if ask.search {
 			if of.Search, err = a.searchOf(ctx, projectID, name); err != nil {
 				return of, err
 			}
+		}
+		if !c.Backup {
+			return of, nil // Atlas deletes a cluster's snapshots when its backups are turned off
 		}
 		needKey := c.Provider != cmk.ProviderNone || slices.Contains(ask.onKey, name)
 		snapshots, err := a.snapshotsOf(ctx, projectID, c, needKey)

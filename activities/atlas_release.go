@@ -284,7 +284,7 @@ func (a *Atlas) VerifyOff(ctx context.Context, in VerifyOffInput) (*Off, error) 
 		return nil, err
 	}
 	var out Dependents
-	if err := a.readOfClusters(ctx, in.ProjectID, clusters, asked{afterwards: true, onKey: in.OnKey, patience: bear}, &out); err != nil {
+	if err := a.readOfClusters(ctx, in.ProjectID, clusters, asked{onKey: in.OnKey, patience: bear}, &out); err != nil {
 		return nil, err
 	}
 	return &Off{Encryption: *now, Snapshots: out.Snapshots}, nil

@@ -41,7 +41,7 @@ func assessDisable(r cmk.DisableRequest, s survey) []cmk.Finding {
 }
 
 func notEvaluated(f *findings) {
-	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read; snapshots of deleted clusters are not listed")
+	f.info(cmk.FindingNotEvaluated, "", "service and resource control policies of the AWS organization, and the rights of the worker's own Atlas credentials, cannot be read; snapshots of deleted clusters, and of those without backups, are not listed")
 }
 
 // usableAgain is what to do where Atlas cannot use the key.

@@ -289,6 +289,9 @@ func TestConformance(t *testing.T) {
 		"the project's flag is for them alone": {in: keyed, method: "PATCH", path: encryption, body: `{"enabledForSearchNodes":true}`, status: 200, says: `"enabledForSearchNodes":true`},
 
 		// Backups.
+		"snapshots go when backups are turned off": {given: func(p *place) {
+			require.Equal(p.t, 200, p.s.do("PATCH", in("/clusters/east"), `{"backupEnabled":false}`).status)
+		}, method: "GET", path: "/clusters/east/backup/snapshots", status: 200, says: `"totalCount":0`},
 		"a snapshot that is not there":            {method: "GET", path: "/clusters/east/backup/snapshots/" + unknownID, status: 404, code: "SNAPSHOT_NOT_FOUND"},
 		"an encrypted snapshot is not downloaded": {given: ofLegacy, method: "POST", path: "=/groups/" + sim.ProjectB + "/clusters/legacy/backup/restoreJobs", body: `{"deliveryType":"download","snapshotId":"{id}"}`, status: 400, code: "CANNOT_DOWNLOAD_SNAPSHOT_WITH_ENCRYPTION"},
 		"it restores to a cluster like it":        {given: ofLegacy, method: "POST", path: "=/groups/" + sim.ProjectB + "/clusters/legacy/backup/restoreJobs", body: `{"deliveryType":"automated","snapshotId":"{id}","targetGroupId":"` + sim.ProjectA + `","targetClusterName":"east"}`, status: 400, code: "INVALID_SNAPSHOT_RESTORE_ENCRYPTION"},

@@ -343,6 +343,9 @@ func updateCluster(c *call) (any, error) {
 		resync = true
 	}
 	maps.Copy(k.doc, change.members)
+	if k.doc["backupEnabled"] == false {
+		k.snapshots = nil // they are deleted when backups are turned off
+	}
 	if change.ClusterType != nil {
 		k.doc["clusterType"] = *change.ClusterType
 	}
