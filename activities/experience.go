@@ -43,17 +43,20 @@ func (e *Experience) learn(k change, took time.Duration) {
 	e.took[k] = e.took[k][max(0, len(e.took[k])-remembered):]
 }
 
-// span is after how long changes of a kind have ended at the earliest and at the latest; false until there is enough
-// experience.
+// span is after how long changes of a kind end at the earliest and at the latest, as a rule; false until there is enough
+// experience. The fewer there were, the likelier the next is faster than all of them: by as much as they lie apart, in the mean.
 func (e *Experience) span(k change) (from, to time.Duration, known bool) {
 	if e == nil {
 		return 0, 0, false
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.took[k]) < telling {
+	n := len(e.took[k])
+	if n < telling {
 		return 0, 0, false
 	}
-	const margin = 0.97 // what was noticed was late, and the next may be the fastest yet
-	return time.Duration(float64(slices.Min(e.took[k])) * margin), slices.Max(e.took[k]), true
+	const margin = 0.97 // what was noticed was late
+	fastest, slowest := slices.Min(e.took[k]), slices.Max(e.took[k])
+	apart := (slowest - fastest) / time.Duration(n-1)
+	return min(time.Duration(float64(fastest)*margin), max(fastest-apart, fastest/2)), slowest, true
 }

@@ -84,7 +84,7 @@ func (p Pace) expected(k change) due {
 // alike is when a change is due that is like one that took so long: in the same project, the same run. What it took was
 // noticed late, so that the next may be somewhat sooner.
 func alike(took time.Duration) due {
-	const sooner, later = 0.97, 1.06
+	const sooner, later = 0.98, 1.06
 	return due{from: time.Duration(float64(took) * sooner), sharp: time.Duration(float64(took) * later), learned: true}
 }
 

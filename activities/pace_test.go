@@ -43,8 +43,8 @@ func TestPace(t *testing.T) {
 	require.Equal(t, 6*time.Second, next(span, 120*time.Second))
 
 	one := wait{due: alike(100 * time.Second)}
-	require.Equal(t, 97*time.Second, next(one, 0))
-	require.Equal(t, 2500*time.Millisecond, next(one, 97*time.Second))
+	require.Equal(t, 98*time.Second, next(one, 0))
+	require.Equal(t, 2500*time.Millisecond, next(one, 98*time.Second))
 	require.Equal(t, 5500*time.Millisecond, next(one, 110*time.Second))
 
 	// While nodes have no path every second counts, though not before anything can have changed.
@@ -65,8 +65,10 @@ func TestExperience(t *testing.T) {
 	p.Experience.learn(endpointMade, 100*time.Second)
 	p.Experience.learn(endpointMade, -time.Second) // a clock that was set back tells nothing
 	require.Equal(t, due{from: 2 * time.Minute}, p.expected(endpointMade), "so few do not tell")
-	p.Experience.learn(endpointMade, 300*time.Second)
-	require.Equal(t, due{from: 97 * time.Second, to: 300 * time.Second, learned: true}, p.expected(endpointMade))
+	p.Experience.learn(endpointMade, 140*time.Second)
+	require.Equal(t, due{from: 75 * time.Second, to: 200 * time.Second, learned: true}, p.expected(endpointMade), "the next of so few may be faster than all")
+	p.Experience.learn(endpointMade, 700*time.Second)
+	require.Equal(t, due{from: 50 * time.Second, to: 700 * time.Second, learned: true}, p.expected(endpointMade), "but hardly by that much")
 	require.Equal(t, due{from: time.Minute}, p.expected(clusterChanged), "each kind has its own")
 
 	// What is long past is forgotten.

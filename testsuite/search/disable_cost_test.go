@@ -19,8 +19,8 @@ func TestDisableCost(t *testing.T) {
 	const few, more = 3, 8
 	for order, most := range map[cmk.DisableOrder]struct{ fresh, experienced float64 }{
 		// In the window of the page's order looks come at every 2 % of its length, so that it is hardly longer than Atlas makes it.
-		cmk.OrderPage:            {84, 76},
-		cmk.OrderKeepPrivatePath: {71, 66},
+		cmk.OrderPage:            {80, 70},
+		cmk.OrderKeepPrivatePath: {66, 60},
 	} {
 		t.Run(string(order), func(t *testing.T) {
 			t.Parallel()
