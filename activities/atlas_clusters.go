@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -193,6 +194,7 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 		return nil, err
 	}
 	idle := a.idleSince(ctx)
+	before := maps.Clone(idle)
 	now := a.pace.clock().Now()
 	settling := false
 	seen := make([]ClusterState, len(in.LastSeen))
@@ -226,7 +228,9 @@ func (a *Atlas) ObserveClusters(ctx context.Context, in ObserveClustersInput) ([
 		a.learnClusters(in, seen)
 		return seen, nil
 	}
-	activity.RecordHeartbeat(ctx, idle)
+	if !maps.Equal(idle, before) { // the server keeps what it was told last
+		activity.RecordHeartbeat(ctx, idle)
+	}
 	if settling {
 		return nil, notReady(a.pace.Settle, "a cluster is IDLE, and looked at once more")
 	}

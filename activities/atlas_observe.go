@@ -55,7 +55,6 @@ func (a *Atlas) ObserveProject(ctx context.Context, in ObserveProjectInput) (*Lo
 	if last != nil && now.Sub(read) < time.Duration(in.SettingsInterval) {
 		look.keepSettings(last)
 		if look.equals(last) && !in.Anyway {
-			activity.RecordHeartbeat(ctx, read)
 			return nil, notReady(jitter(ctx, in.Interval), "the project has not changed")
 		}
 	}

@@ -51,17 +51,22 @@ func (a *Atlas) WatchKey(ctx context.Context, in WatchKeyInput) (*Encryption, er
 		return nil, final(cmk.ErrNotVerified, "project %s: %s", in.ProjectID, trouble)
 	}
 	if trouble != "" {
-		activity.RecordHeartbeat(ctx, time.Time{})
+		if !since.IsZero() {
+			activity.RecordHeartbeat(ctx, time.Time{})
+		}
 		return nil, notReady(a.wait(ctx, in.Until), "%s", trouble)
 	}
-	if since.IsZero() {
+	begun := since.IsZero()
+	if begun {
 		since = look
 	}
 	rest := time.Duration(in.For) - look.Sub(since)
 	if rest <= 0 {
 		return &now, nil
 	}
-	activity.RecordHeartbeat(ctx, since)
+	if begun {
+		activity.RecordHeartbeat(ctx, since)
+	}
 	return nil, notReady(min(rest, a.wait(ctx, in.Until)), "the key is valid, and watched until %s", since.Add(time.Duration(in.For)).Format(time.RFC3339))
 }
 

@@ -38,12 +38,12 @@ func (i *heartbeatInbound) ExecuteActivity(ctx context.Context, in *interceptor.
 	go func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
-		for {
-			activity.RecordHeartbeat(ctx)
+		for { // not at once: one that ends before the first takes a call less
 			select {
 			case <-work.Done():
 				return
 			case <-tick.C:
+				activity.RecordHeartbeat(ctx)
 			}
 		}
 	}()
