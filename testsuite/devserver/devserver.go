@@ -175,7 +175,6 @@ func (o Options) args() []string {
 	if o.LongHistory > 0 {
 		args = append(args, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew="+strconv.Itoa(o.LongHistory))
 	}
-	args = append(args, strings.Fields(os.Getenv("XARGS"))...)
 	return args
 }
 
