@@ -321,7 +321,7 @@ func TestRetireAfterTheLastProject(t *testing.T) {
 		}
 		other.Clusters = []atlassim.Cluster{{
 			Name: "other", Size: "M10", Provider: cmk.ProviderAWS, Backup: true,
-			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 48 * time.Hour}},
+			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 25 * time.Hour}},
 		}}
 	})
 	l.start()

@@ -38,12 +38,13 @@ func (l *leaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	authorization := r.Header.Get("Authorization")
 	_, credential, _ := strings.Cut(authorization, " ")
 	const every = 23 // seldom enough that a look of several requests comes through
+	const enough = 6 // the looks of a retirement, which has months, bear one for minutes
 	l.mu.Lock()
 	if credential != "" {
 		l.heard[credential] = true
 	}
 	l.n++
-	if l.n%every == 0 && !strings.Contains(r.URL.Path, "oauth") {
+	if l.n%every == 0 && l.leaked < enough && !strings.Contains(r.URL.Path, "oauth") {
 		l.broken, l.left = r.URL.Path, 3
 	}
 	leak := l.left > 0 && l.broken == r.URL.Path

@@ -107,7 +107,7 @@ func newStageNamed(t testing.TB, th *theatre, name string, o sim.Options) *stage
 		"MONGODB_ATLAS_BASE_URL": s.world.AtlasURL, "MONGODB_ATLAS_CLIENT_ID": sim.ClientID, "MONGODB_ATLAS_CLIENT_SECRET": sim.ClientSecret,
 		"AWS_ENDPOINT_URL": s.world.AWSURL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": awssim.WorkerAccessKeyID, "AWS_SECRET_ACCESS_KEY": awssim.WorkerSecret,
 		"ATLAS_CMK_HEALTH_ADDRESS": "127.0.0.1:0",
-		"ATLAS_CMK_POLL_SHORTEST":  "50ms", "ATLAS_CMK_POLL_LONGEST": "250ms", "ATLAS_CMK_POLL_IDLE": "1s", "ATLAS_CMK_POLL_SETTLE": "50ms",
+		"ATLAS_CMK_POLL_SHORTEST":  "200ms", "ATLAS_CMK_POLL_LONGEST": "500ms", "ATLAS_CMK_POLL_IDLE": "1s", "ATLAS_CMK_POLL_SETTLE": "50ms",
 		"ATLAS_CMK_DUE_ENDPOINT": "50ms", "ATLAS_CMK_DUE_CLUSTER": "50ms", "ATLAS_CMK_DUE_DELETION": "300ms",
 	}
 	return s
