@@ -63,7 +63,7 @@ test race crash limits verify: export GOGC := 400
 
 .PHONY: test
 test: temporal ## Run every test: unit and replay with the race detector, then end to end on a real Temporal server
-	go test -race -timeout 30m $$(go list ./... | grep -v -e '/testsuite/e2e$$' -e '/testsuite/search$$' -e '/testsuite/docs$$')
+	go test -race -p 4 -timeout 30m $$(go list ./workflows ./activities ./testsuite/sim ./... | grep -v -e '/testsuite/e2e$$' -e '/testsuite/search$$' -e '/testsuite/docs$$')
 	go test -timeout 30m ./testsuite/search
 	go test -timeout 30m -run '^TestTheCommandsOfTheDocs$$' ./testsuite/docs # by itself: the commands do not wait for a busy server
 	go test -timeout 40m -skip '^TestTheCommandsOfTheDocs$$' ./testsuite/docs ./testsuite/e2e # the demo waits more than it works

@@ -17,7 +17,7 @@ var shared *theatre
 
 func TestMain(m *testing.M) {
 	// Pages wait most of the time; by default only as many are read at once as there are cores.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
 	os.Exit(run(m))

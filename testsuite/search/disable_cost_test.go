@@ -16,7 +16,7 @@ import (
 // TestDisableCost bounds what it costs to take a project off its key, in either order.
 func TestDisableCost(t *testing.T) {
 	t.Parallel()
-	const few, more = 3, 8
+	const few, more = 3, 5
 	for order, most := range map[cmk.DisableOrder]struct{ fresh, experienced float64 }{
 		// In the window of the page's order looks come at every 2 % of its length, so that it is hardly longer than Atlas makes it.
 		cmk.OrderPage:            {80, 70},

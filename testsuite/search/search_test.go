@@ -18,7 +18,7 @@ import (
 )
 
 // few is how many schedules are tried by default.
-const few = 200
+const few = 120
 
 // manySchedules names the environment variable that says how many instead.
 const manySchedules = "ATLAS_CMK_SCHEDULES"
