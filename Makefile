@@ -85,7 +85,7 @@ test-tctl: temporal bin/tctl ## Run the commands of docs/tctl.md as they are wri
 	ATLAS_CMK_TCTL='$(BIN)/tctl' go test -count=1 -run TestTheCommandsOfTheDocs/tctl.md ./testsuite/docs
 
 .PHONY: crash
-crash: temporal ## Kill the worker at every write of every procedure, where `make test` does at every third one
+crash: temporal ## Kill the worker at every write of every procedure, where `make test` does at every fourth one
 	ATLAS_CMK_EVERY_CELL=1 go test -count=1 -timeout 60m -run 'Crash|LostAnswer|Killed' ./testsuite/e2e
 
 .PHONY: search

@@ -32,16 +32,16 @@ const (
 // everyCell names the environment variable that has every write crash at every moment.
 const everyCell = "ATLAS_CMK_EVERY_CELL"
 
-// chosen says whether the n-th write, from 1, is one that something happens at: every third one, or each where that is asked
+// chosen says whether the n-th write, from 1, is one that something happens at: every fourth one, or each where that is asked
 // for, or where the histories are recorded.
 func chosen(n int) bool {
-	return n%3 == 1 || os.Getenv(everyCell) != "" || os.Getenv(recordings) != ""
+	return n%4 == 1 || os.Getenv(everyCell) != "" || os.Getenv(recordings) != ""
 }
 
 // moments are those at which the n-th write, from 1, crashes: each in its turn, or all where that is asked for.
 func moments(n int) []moment {
 	all := []moment{beforeWrite, afterWrite, afterAnswer}
-	switch at := n / 3 % len(all); {
+	switch at := n / 4 % len(all); {
 	case os.Getenv(everyCell) != "":
 		return all
 	case chosen(n):

@@ -12,7 +12,7 @@ var shared *theatre
 
 func TestMain(m *testing.M) {
 	// These tests wait most of the time; by default only as many run at once as there are cores.
-	if err := flag.Set("test.parallel", "12"); err != nil {
+	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
 	os.Exit(run(m))

@@ -22,7 +22,7 @@ import (
 )
 
 // newRetiring is a stage on which AWS tells of uses within seconds, and the last snapshot from before lives for a time
-// that a test can wait for: twelve hours of the world.
+// that a test can wait for: 18 hours of the world.
 func newRetiring(t *testing.T, change func(*sim.Config)) *legacy {
 	t.Helper()
 	return newLegacy(t, func(c *sim.Config) {
@@ -30,7 +30,7 @@ func newRetiring(t *testing.T, change func(*sim.Config)) *legacy {
 		for i := range projectB(c).Clusters {
 			projectB(c).Clusters[i].Snapshots = nil
 		}
-		projectB(c).Clusters[0].Snapshots = []atlassim.Snapshot{{Age: 24 * time.Hour, Retention: 48 * time.Hour}}
+		projectB(c).Clusters[0].Snapshots = []atlassim.Snapshot{{Age: 24 * time.Hour, Retention: 42 * time.Hour}}
 		if change != nil {
 			change(c)
 		}
@@ -321,7 +321,7 @@ func TestRetireAfterTheLastProject(t *testing.T) {
 		}
 		other.Clusters = []atlassim.Cluster{{
 			Name: "other", Size: "M10", Provider: cmk.ProviderAWS, Backup: true,
-			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 25 * time.Hour}},
+			Regions: []atlassim.Region{{Name: "US_EAST_1", Electable: 3}}, Snapshots: []atlassim.Snapshot{{Age: time.Hour, Retention: 22 * time.Hour}},
 		}}
 	})
 	l.start()
